@@ -1,0 +1,126 @@
+"""What a running turn reports, one class per kind, and the reply that it ends with.
+
+The concatenation of all `TextDelta.text` since the last tool round equals the text of the message committed.
+`TurnFinished` comes exactly once, last.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import frozen
+
+from agentkit.errors import AgentKitError
+from agentkit.messages import Message, ToolCall, ToolResult
+from agentkit.usage import FinishReason, Outcome, Usage
+
+
+@frozen
+class Segment:
+    """One attempt that a reply was joined from: which characters it gave, how it was asked for, how it ended."""
+
+    start: int
+    end: int
+    strategy: str = "first"
+    """first, or how the attempt was asked to go on: native, restart."""
+    finish_reason: FinishReason = FinishReason.UNKNOWN
+    usage: Usage = Usage()
+    request_id: str | None = None
+
+
+@frozen
+class Reply:
+    """What a turn came to."""
+
+    message: Message
+    """The last message of the assistant; empty where nothing was received."""
+    messages: tuple[Message, ...]
+    """All messages that the turn added, the user's included."""
+    outcome: Outcome
+    finish_reason: FinishReason
+    usage: Usage
+    turn_id: str
+    segments: tuple[Segment, ...] = ()
+    error: AgentKitError | None = None
+    """What ended the turn, if anything did."""
+
+    @property
+    def text(self) -> str:
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        return self.message.reasoning
+
+    @property
+    def tool_results(self) -> tuple[ToolResult, ...]:
+        return tuple(part for message in self.messages for part in message.parts if isinstance(part, ToolResult))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@frozen
+class TextDelta:
+    """More of the reply."""
+
+    text: str
+
+
+@frozen
+class ReasoningDelta:
+    """More of the model's thinking."""
+
+    text: str
+
+
+@frozen
+class ToolCallStarted:
+    """A tool begins to run."""
+
+    call: ToolCall
+
+
+@frozen
+class ToolCallFinished:
+    """A tool has answered."""
+
+    call: ToolCall
+    result: ToolResult
+
+
+@frozen
+class Continuing:
+    """A cut reply is being continued."""
+
+    attempt: int
+    strategy: str
+    reason: str
+
+
+@frozen
+class Retrying:
+    """A request failed before anything was shown, and is sent again after `delay` seconds."""
+
+    attempt: int
+    delay: float
+    error: AgentKitError
+
+
+@frozen
+class Notice:
+    """Something the caller may want to know, such as a setting that the backend lacks."""
+
+    message: str
+
+
+@frozen
+class TurnFinished:
+    """The turn is over and its messages are committed."""
+
+    reply: Reply
+
+
+Event: TypeAlias = (
+    TextDelta | ReasoningDelta | ToolCallStarted | ToolCallFinished | Continuing | Retrying | Notice | TurnFinished
+)

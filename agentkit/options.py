@@ -1,0 +1,119 @@
+"""Settings of a conversation and of one turn: frozen values, checked when they are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from attrs import Attribute, asdict, evolve, field, frozen
+
+from agentkit.errors import InvalidInput
+
+OnBusy = Literal["queue", "reject", "interrupt", "fork"]
+"""What to do where another turn of the same conversation is running."""
+ON_BUSY: tuple[str, ...] = get_args(OnBusy)
+
+
+def _number(low: float, high: float = math.inf) -> Any:
+    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            top = "" if high == math.inf else f" and at most {high:g}"
+            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}{top}, not {value!r}")
+
+    return check
+
+
+def _whole(low: int) -> Any:
+    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
+            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {value!r}")
+
+    return check
+
+
+def _stop_words(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(word, str) and word for word in value):  # pyright: ignore[reportUnknownVariableType]
+        raise InvalidInput(f"stop must be a tuple of non-empty texts, not {value!r}")
+
+
+def _text(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise InvalidInput(f"{attribute.name} must be a non-empty text, not {value!r}")
+
+
+@frozen(kw_only=True)
+class Options:
+    """How the model should answer. None leaves the choice to the backend."""
+
+    temperature: float | None = field(default=None, validator=_number(0, 2))
+    top_p: float | None = field(default=None, validator=_number(0, 1))
+    max_tokens: int | None = field(default=None, validator=_whole(1))
+    """The most tokens of one reply."""
+    stop: tuple[str, ...] = field(default=(), validator=_stop_words)
+    seed: int | None = field(default=None, validator=_whole(0))
+    presence_penalty: float | None = field(default=None, validator=_number(-2, 2))
+    frequency_penalty: float | None = field(default=None, validator=_number(-2, 2))
+    reasoning_effort: str | None = field(default=None, validator=_text)
+    """low, medium or high where the backend has the switch."""
+    extra: Mapping[str, Any] = field(factory=dict[str, Any])
+    """Fields for the wire as they are; they win over everything else."""
+
+    def over(self, base: Options) -> Options:
+        """These options, with `base` where these say nothing."""
+        said = {name: value for name, value in asdict(self, recurse=False).items() if value not in (None, ())}
+        return evolve(base, **{**said, "extra": {**base.extra, **self.extra}})
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """Seconds, on the monotonic clock. None is without limit."""
+
+    connect: float | None = field(default=10.0, validator=_number(0.001))
+    first_byte: float | None = field(default=300.0, validator=_number(0.001))
+    """From the request to the head of its answer: a local server may load a model and read a long prompt meanwhile."""
+    idle: float | None = field(default=60.0, validator=_number(0.001))
+    """Between two pieces of content; comments and blank lines do not count."""
+    total: float | None = field(default=None, validator=_number(0.001))
+    """For one whole request, its answer included."""
+
+    @classmethod
+    def of(cls, value: float | Timeouts | None) -> Timeouts:
+        """A number limits every wait for the backend; None keeps the defaults."""
+        match value:
+            case None:
+                return cls()
+            case Timeouts():
+                return value
+            case _:
+                made = cls(first_byte=value, idle=value)
+                return evolve(made, connect=min(value, 10.0))
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """When a request that failed before anything was shown is sent again."""
+
+    max_attempts: int = field(default=4, validator=_whole(1))
+    """Requests in all, the first included."""
+    base_delay: float = field(default=0.5, validator=_number(0))
+    max_delay: float = field(default=8.0, validator=_number(0))
+    max_retry_after: float = field(default=120.0, validator=_number(0))
+    """A backend that asks for a longer wait than this gets none: the error is raised at once."""
+    statuses: frozenset[int] = frozenset({429, 502, 503, 504})
+
+
+@frozen(kw_only=True)
+class Limits:
+    """Bounds that protect the caller from an answer without end."""
+
+    max_line_bytes: int = field(default=1 << 20, validator=_whole(1024))
+    """One line of a stream."""
+    max_reply_bytes: int = field(default=64 << 20, validator=_whole(1024))
+    """One whole answer on the wire."""
+    max_reply_chars: int = field(default=16 << 20, validator=_whole(1))
+    """Text and reasoning of one reply."""
+    max_wait: float | None = field(default=None, validator=_number(0))
+    """Seconds that `on_busy="queue"` waits for its place; None waits as long as it takes."""
