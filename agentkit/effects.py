@@ -28,6 +28,10 @@ class Effect(Generic[R]):
     __slots__ = ()
 
 
+class Stopped(BaseException):  # noqa: N818 - not an error
+    """Thrown into a flow, in place of an answer, when the caller asked the turn to stop."""
+
+
 Step: TypeAlias = Event | Effect[Any]
 Flow: TypeAlias = Generator[Step, Any, R]
 

@@ -102,7 +102,7 @@ class Details:
 
 @frozen
 class Fault:
-    """The answer is an error, breaks the format, or ended too early. Always the last chunk; what came before it counts."""
+    """The answer is an error, breaks the format or ended too early. Always the last chunk; what came before counts."""
 
     error: ProviderError
 
