@@ -10,14 +10,14 @@ There is at most one open answer at a time in a flow: `Open` begins it, `Read` t
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
 from agentkit.events import Event
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
-from agentkit.store import Record
+from agentkit.store import Entry, Record
 
 R = TypeVar("R")
 
@@ -28,7 +28,7 @@ class Effect(Generic[R]):
     __slots__ = ()
 
 
-class Stopped(BaseException):  # noqa: N818 - not an error
+class Stopped(BaseException):
     """Thrown into a flow, in place of an answer, when the caller asked the turn to stop."""
 
 
@@ -42,11 +42,6 @@ def do(effect: Effect[R]) -> Flow[R]:
 
 
 @frozen
-class Now(Effect[float]):
-    """Seconds on the monotonic clock."""
-
-
-@frozen
 class Sleep(Effect[None]):
     """Wait. A stop of the turn ends the wait at once."""
 
@@ -54,11 +49,11 @@ class Sleep(Effect[None]):
 
 
 @frozen
-class Open(Effect[ResponseHead]):
-    """Send a request and wait for the head of its answer.
+class Open(Effect[tuple[ResponseHead, float]]):
+    """Send a request and wait for the head of its answer; with it comes the monotonic time.
 
     Raises:
-        ConnectError, ConnectionLost, TimeoutError
+        ConnectError, ConnectionLost, TimeoutError, ProtocolError
     """
 
     request: HTTPRequest
@@ -97,8 +92,10 @@ class Brake(Effect[None]):
 
 
 @frozen
-class Acquire(Effect[bool]):
-    """Ask for the right to write; True once it is granted. After a grant, what others wrote meanwhile is known."""
+class Acquire(Effect[Sequence[Entry] | None]):
+    """Ask for the right to write. Once granted: what others wrote after version `after`; until then None, ask again."""
+
+    after: int
 
 
 @frozen
@@ -107,13 +104,20 @@ class Interrupt(Effect[None]):
 
 
 @frozen
-class Divert(Effect[None]):
-    """Go on in a fork of the conversation, made now."""
+class Look(Effect[Sequence[Entry]]):
+    """The whole journal as it stands, without the right to write."""
 
 
 @frozen
-class Append(Effect[None]):
-    """Write records to the journal and to the history; with `durable` they survive a power cut.
+class Divert(Effect[str]):
+    """Go on in a new conversation that begins with the journal up to version `at`; the answer is its name."""
+
+    at: int
+
+
+@frozen
+class Append(Effect[int]):
+    """Write records to the journal; the answer is its new version. With `durable` they survive a power cut.
 
     Raises:
         StaleWriter, StoreError
@@ -121,6 +125,21 @@ class Append(Effect[None]):
 
     records: Sequence[Record]
     durable: bool = False
+
+
+class Draft(Protocol):
+    """A reply in the making, as the journal sees it."""
+
+    def take(self) -> Record | None:
+        """What was delivered since the last call; None where nothing was. May be called from another thread."""
+        ...
+
+
+@frozen
+class Keep(Effect[None]):
+    """From here until the next `Append`, write what the draft gives to the journal, at most 250 ms after it came."""
+
+    draft: Draft
 
 
 @frozen

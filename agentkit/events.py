@@ -40,6 +40,8 @@ class Reply:
     finish_reason: FinishReason
     usage: Usage
     turn_id: str
+    conversation: str = ""
+    """The name of the conversation that holds the turn: a fork where `on_busy="fork"` made one."""
     segments: tuple[Segment, ...] = ()
     error: AgentKitError | None = None
     """What ended the turn, if anything did."""

@@ -29,6 +29,8 @@ class Capabilities:
     usage: bool = True
     prefix: bool = False
     """A trailing assistant message is continued where it stops."""
+    repeats_prefix: bool | None = None
+    """The continuation begins with the text it continues; None where it depends."""
     window: int | None = None
     """Tokens that prompt and reply share; None where it is unknown."""
     repeatable: bool = False

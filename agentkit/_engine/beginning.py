@@ -1,0 +1,127 @@
+"""How a turn begins: what is to be done, what was left open before, and the records that say so."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from agentkit._engine.exchange import Line
+from agentkit._engine.journal import Journal, TurnState
+from agentkit.effects import Append, Flow, do
+from agentkit.errors import InvalidInput
+from agentkit.messages import Message
+from agentkit.options import OnBusy, Options
+from agentkit.store import Configured, Imported, Record, Rewound, TurnEnded, TurnResumed, TurnStarted
+from agentkit.usage import Outcome
+
+UNFINISHED = (None, Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED)
+
+
+@frozen(kw_only=True)
+class Rewind:
+    """Where history goes back to before the turn: a message of the user, by its index, or the last one."""
+
+    index: int | None = None
+
+
+@frozen(kw_only=True)
+class Task:
+    """What a turn is to do."""
+
+    turn_id: str
+    conversation: str
+    line: Line
+    model: str
+    options: Options = field(factory=Options)
+    ask: Message | None = None
+    """The question; None asks the one found by `rewind` again, or finishes the last turn."""
+    rewind: Rewind | None = None
+    system: str | None = None
+    imports: tuple[Message, ...] = ()
+    """Messages that a new conversation starts from."""
+    on_busy: OnBusy = "queue"
+
+
+def begin(task: Task, journal: Journal) -> Flow[TurnState]:
+    """Put the question into the journal, or find the turn that it belongs to already; a finished one has an outcome.
+
+    Raises:
+        InvalidInput: there is nothing to resume or to ask again, or the turn id belongs to another question.
+    """
+    records = opening(task.system, task.imports, journal)
+    if records:
+        yield from write(journal, records)
+    known = _known_turn(task, journal)
+    if known is None:
+        yield from write(journal, _question(task, journal))
+        return journal.turns[task.turn_id]
+    if known.outcome in UNFINISHED and journal.is_last(known):
+        yield from write(journal, [TurnResumed(known.turn_id)])
+    return known
+
+
+def write(journal: Journal, records: list[Record], *, durable: bool = False) -> Flow[None]:
+    """Store records, then let the journal know of them."""
+    version = yield from do(Append(records, durable))
+    for record in records:
+        journal.apply(record)
+    journal.advance(version)
+
+
+def opening(instructions: str | None, imports: tuple[Message, ...], journal: Journal) -> list[Record]:
+    """What has to be said before a turn: what the conversation starts from, and that a turn before it died.
+
+    Raises:
+        InvalidInput: messages were given for a conversation that has others.
+    """
+    records: list[Record] = []
+    if imports and journal.version == 0:
+        records.append(Imported(imports))
+    elif imports and journal.imported != imports:
+        raise InvalidInput(
+            "the conversation has another history already: reopen it without messages=, or name a new one"
+        )
+    if instructions is not None and instructions != journal.system:
+        records.append(Configured(instructions))
+    if journal.running is not None:
+        records.append(TurnEnded(journal.running.turn_id, Outcome.INTERRUPTED))
+    return records
+
+
+def _known_turn(task: Task, journal: Journal) -> TurnState | None:
+    """The turn that this one repeats or resumes."""
+    known = journal.turns.get(task.turn_id)
+    if known is not None and task.ask is not None and known.asked != task.ask:
+        raise InvalidInput(f"turn_id {task.turn_id!r} belongs to another question: {known.asked.text[:60]!r}")
+    if known is None and task.ask is None and task.rewind is None:
+        known = journal.last_turn
+        if known is None:
+            raise InvalidInput(f"conversation {task.conversation!r} has no turn to resume; send a message first")
+    return known
+
+
+def _question(task: Task, journal: Journal) -> list[Record]:
+    asked = task.ask
+    records: list[Record] = []
+    if task.rewind is not None:
+        keep = question_index(journal, task.rewind.index)
+        asked = asked or journal.history[keep]
+        records.append(Rewound(keep))
+    if asked is None:
+        raise AssertionError("a task has a question, a rewind, or a turn to resume")
+    return [*records, TurnStarted(task.turn_id, asked, task.model)]
+
+
+def question_index(journal: Journal, index: int | None) -> int:
+    """The place of a message of the user: the one at `index`, or the last one."""
+    length = len(journal.history)
+    if index is None:
+        for place in reversed(range(length)):
+            if journal.history[place].role == "user":
+                return place
+        raise InvalidInput("the conversation has no message of the user yet")
+    if not -length <= index < length:
+        raise InvalidInput(f"no message {index!r}: the conversation has {length}")
+    role = journal.history[index].role
+    if role != "user":
+        raise InvalidInput(f"message {index!r} is of the {role}; only a message of the user can be asked anew")
+    return index % length

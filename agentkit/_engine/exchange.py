@@ -1,0 +1,168 @@
+"""One request and its answer: encode, open, read, decode, accumulate, and the decision to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from agentkit._engine.accumulate import Builder
+from agentkit._engine.backoff import delay_before_retry
+from agentkit._engine.seam import PrefixEcho
+from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Sleep, do
+from agentkit.errors import LimitExceeded, ProviderError, TransportError
+from agentkit.errors import TimeoutError as LimitReached
+from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
+from agentkit.options import Limits, RetryPolicy, Timeouts
+from agentkit.provider import ChatRequest, Chunk, HTTPRequest, Provider, ResponseHead
+
+MAX_ERROR_BODY = 64 << 10
+
+
+@frozen(kw_only=True)
+class Line:
+    """How a conversation reaches its backend."""
+
+    provider: Provider
+    timeouts: Timeouts = Timeouts()
+    retry: RetryPolicy = RetryPolicy()
+    limits: Limits = Limits()
+    rate_limited: bool = False
+
+
+def exchange(line: Line, request: ChatRequest, builder: Builder, echo: PrefixEcho | None = None) -> Flow[None]:
+    """Fill `builder` with the answer to `request`, sending it again where that is safe.
+
+    Raises:
+        TransportError, ProviderError, LimitExceeded: after the last attempt; what was delivered is in the builder.
+    """
+    wire = line.provider.encode(request)
+    yield from wire.notices
+    attempt = 1
+    while True:
+        try:
+            yield from _attempt(line, wire, request, builder, echo)
+        except (TransportError, ProviderError) as error:
+            delay = delay_before_retry(
+                line.retry,
+                attempt,
+                error,
+                shown=builder.has_output,
+                repeatable=wire.repeatable,
+                turn_id=builder.turn_id,
+            )
+            if delay is None:
+                raise
+            yield Retrying(attempt, delay, error)
+            if isinstance(error, ProviderError) and error.retry_after is not None:
+                yield from do(Brake(delay))
+            yield from do(Sleep(delay))
+            attempt += 1
+        else:
+            return
+
+
+def _attempt(
+    line: Line, wire: HTTPRequest, request: ChatRequest, builder: Builder, echo: PrefixEcho | None
+) -> Flow[None]:
+    if line.rate_limited:
+        wait = yield from do(Reserve(_rough_tokens(wire, request)))
+        if wait > 0:
+            yield from do(Sleep(wait))
+    try:
+        builder.requests += 1
+        head, opened_at = yield from do(Open(wire, line.timeouts))
+        builder.request_id = head.headers.get("x-request-id")
+        if not 200 <= head.status < 300:  # noqa: PLR2004 - success, by HTTP
+            body = yield from _read_error(line)
+            raise line.provider.decode_error(head, body)
+        yield from _receive(line, head, opened_at, builder, echo)
+    finally:
+        yield from do(Close())
+
+
+def _rough_tokens(wire: HTTPRequest, request: ChatRequest) -> int:
+    """A reservation, not a count: four bytes a token for the prompt, and the whole of what the reply may take."""
+    return len(wire.body) // 4 + (request.options.max_tokens or 0)
+
+
+def _read_error(line: Line) -> Flow[bytes]:
+    """The body of a refusal, as far as it comes."""
+    body = b""
+    while len(body) < MAX_ERROR_BODY:
+        try:
+            data, _ = yield from do(Read(line.timeouts.idle))
+        except TransportError:
+            break
+        if not data:
+            break
+        body += data
+    return body[:MAX_ERROR_BODY]
+
+
+def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+    decoder = line.provider.decoder(head, max_line=line.limits.max_line_bytes)
+    patience = Patience(line.timeouts, head, opened_at)
+    room = line.limits.max_reply_bytes
+    while builder.finish is None:
+        data, now = yield from do(patience.read)
+        size = builder.size
+        yield from _deliver(decoder.feed(data) if data else decoder.close(), builder, echo)
+        if builder.fault is not None:
+            fault, builder.fault = builder.fault, None
+            raise fault
+        room -= len(data)
+        if room < 0 or builder.size > line.limits.max_reply_chars:
+            raise LimitExceeded(_too_long(line.limits, room))
+        patience.note(now, content=builder.size != size)
+
+
+def _deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+    """Keep each chunk before it is shown: what the caller has seen is never lost."""
+    for chunk in chunks:
+        for passed in (chunk,) if echo is None else echo.pass_on(chunk):
+            builder.add(passed)
+            if isinstance(passed, TextDelta | ReasoningDelta | Notice):
+                yield passed
+
+
+def _too_long(limits: Limits, room: int) -> str:
+    if room < 0:
+        return f"the answer is longer than max_reply_bytes={limits.max_reply_bytes} allows"
+    return f"the reply is longer than max_reply_chars={limits.max_reply_chars} allows"
+
+
+class Patience:
+    """How long the next read may take. Only content resets the limit: comments and blank lines for ever must end."""
+
+    __slots__ = ("_bytes_count", "_content_at", "_full", "_limit", "_timeouts", "read")
+
+    def __init__(self, timeouts: Timeouts, head: ResponseHead, opened_at: float) -> None:
+        self._timeouts = timeouts
+        self._bytes_count = "event-stream" not in head.headers.get("content-type", "")
+        """A whole answer has no content until its end: there, bytes are the sign of life."""
+        self._content_at = opened_at
+        self._limit = timeouts.first_byte
+        self._full = self.read = Read(self._limit)
+
+    def note(self, now: float, *, content: bool) -> None:
+        """Something was read at `now`.
+
+        Raises:
+            TimeoutError: it was no content, and the limit has run out meanwhile.
+        """
+        if content or self._bytes_count:
+            self._content_at = now
+            if self._limit is not self._timeouts.idle:
+                self._limit = self._timeouts.idle
+                self._full = Read(self._limit)
+            self.read = self._full
+            return
+        if self._limit is None:
+            return
+        left = self._limit - (now - self._content_at)
+        if left <= 0:
+            raise LimitReached(
+                f"no content came for {self._limit:g} seconds, though the connection is alive", phase="idle"
+            )
+        self.read = Read(left)

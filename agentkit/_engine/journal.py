@@ -1,0 +1,193 @@
+"""The projection of a journal: what its records come to. Changed only by `apply`, record by record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from attrs import define, field
+
+from agentkit._engine.accumulate import reply_parts
+from agentkit._engine.history import History
+from agentkit.errors import AgentKitError
+from agentkit.events import Reply, Segment
+from agentkit.messages import Message
+from agentkit.store import (
+    Configured,
+    Entry,
+    Failure,
+    Imported,
+    PartialReply,
+    Record,
+    Replied,
+    Rewound,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnResumed,
+    TurnStarted,
+    UnknownRecord,
+)
+from agentkit.usage import FinishReason, Outcome, Usage
+
+NOTHING = Message("assistant", ())
+
+
+@define
+class TurnState:
+    """One turn, as far as the journal tells."""
+
+    turn_id: str
+    asked: Message
+    start: int
+    """How many messages came before it."""
+    messages: list[Message] = field(factory=list[Message])
+    text: list[str] = field(factory=list[str])
+    reasoning: list[str] = field(factory=list[str])
+    outcome: Outcome | None = None
+    """None while it runs, and where its process died."""
+    finish_reason: FinishReason = FinishReason.UNKNOWN
+    usage: Usage = Usage()
+    segments: tuple[Segment, ...] = ()
+    failure: Failure | None = None
+
+    def partial(self) -> Message | None:
+        """What was delivered since the last whole message."""
+        parts = reply_parts("".join(self.text), "".join(self.reasoning))
+        return Message("assistant", parts, {"agentkit": {"interrupted": True}}) if parts else None
+
+    def last_reply(self) -> Message:
+        """The last message of the assistant in this turn, cut or whole."""
+        said = [message for message in self.messages if message.role == "assistant"]
+        return self.partial() or (said[-1] if said else NOTHING)
+
+
+class Journal:
+    """What a conversation has come to: its history, its turns, its standing instructions."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.settled = 0
+        """The last version at which no turn was running."""
+        self.system: str | None = None
+        self.imported: tuple[Message, ...] = ()
+        self.history = History()
+        self.usage = Usage()
+        self.turns: dict[str, TurnState] = {}
+        self.running: TurnState | None = None
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Apply what is new among `entries`."""
+        for entry in entries:
+            if entry.version > self.version:
+                self.apply(entry.record)
+                self.advance(entry.version)
+
+    def advance(self, version: int) -> None:
+        self.version = version
+        if self.running is None:
+            self.settled = version
+
+    def apply(self, record: Record) -> None:
+        match record:
+            case Configured():
+                self.system = record.system
+            case Imported():
+                self.imported = record.messages
+                self.history = self.history.add(*record.messages)
+            case Rewound():
+                self.history = self.history.first(record.keep)
+            case TurnStarted():
+                self._start(record)
+            case TurnResumed() | PartialReply() | Replied() | ToolFinished() | TurnEnded():
+                self._in_turn(record)
+            case ToolStarted() | UnknownRecord():
+                pass
+            case _:
+                assert_never(record)
+
+    def _start(self, record: TurnStarted) -> None:
+        turn = TurnState(record.turn_id, record.message, start=len(self.history))
+        self.turns[record.turn_id] = self.running = turn
+        self._add(turn, record.message)
+
+    def _add(self, turn: TurnState, message: Message) -> None:
+        turn.messages.append(message)
+        self.history = self.history.add(message)
+
+    def _in_turn(self, record: TurnResumed | PartialReply | Replied | ToolFinished | TurnEnded) -> None:
+        turn = self.turns.get(record.turn_id)
+        if turn is None:
+            return
+        match record:
+            case PartialReply():
+                turn.text.append(record.text)
+                turn.reasoning.append(record.reasoning)
+            case Replied():
+                turn.text.clear()
+                turn.reasoning.clear()
+                self._add(turn, record.message)
+            case ToolFinished():
+                self._add(turn, Message("tool", (record.result,)))
+            case TurnResumed():
+                self._resume(turn)
+            case TurnEnded():
+                self._end(turn, record)
+
+    def _resume(self, turn: TurnState) -> None:
+        """The cut message goes back to being a partial one."""
+        self.running = turn
+        turn.outcome = None
+        last = turn.messages[-1]
+        if last.role == "assistant" and not last.tool_calls:
+            cut = turn.messages.pop()
+            self.history = self.history.first(len(self.history) - 1)
+            turn.text[:] = [cut.text]
+            turn.reasoning[:] = [cut.reasoning]
+
+    def _end(self, turn: TurnState, record: TurnEnded) -> None:
+        partial = turn.partial()
+        if partial is not None:
+            self._add(turn, partial)
+            turn.text.clear()
+            turn.reasoning.clear()
+        turn.outcome = record.outcome
+        turn.finish_reason = record.finish_reason
+        turn.segments = record.segments
+        turn.failure = record.failure
+        self.usage += record.usage
+        turn.usage += record.usage
+        self.running = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The history, and what a turn that is not over has delivered."""
+        partial = self.running.partial() if self.running is not None else None
+        return (*self.history, partial) if partial is not None else tuple(self.history)
+
+    @property
+    def last_turn(self) -> TurnState | None:
+        """The turn that history ends with; None where it ends with something else."""
+        for turn in reversed(self.turns.values()):
+            if self.is_last(turn):
+                return turn
+        return None
+
+    def is_last(self, turn: TurnState) -> bool:
+        """History ends with this turn."""
+        end = turn.start + len(turn.messages)
+        return turn.start < end == len(self.history) and self.history[turn.start] is turn.messages[0]
+
+    def reply(self, turn: TurnState, conversation: str, error: AgentKitError | None = None) -> Reply:
+        """What the turn came to."""
+        return Reply(
+            message=turn.last_reply(),
+            messages=tuple(turn.messages),
+            outcome=turn.outcome or Outcome.INTERRUPTED,
+            finish_reason=turn.finish_reason,
+            usage=turn.usage,
+            turn_id=turn.turn_id,
+            conversation=conversation,
+            segments=turn.segments,
+            error=error,
+        )

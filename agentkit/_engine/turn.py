@@ -1,0 +1,128 @@
+"""One turn from the question to the committed reply, as straight-line code.
+
+The order is the promise: the right to write is won before anything else, the question is in the journal before a
+request leaves, the reply is in the journal before the turn is said to be finished, and whatever ends a turn early,
+what was delivered is committed.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from agentkit._engine.accumulate import Builder
+from agentkit._engine.admission import admitted
+from agentkit._engine.beginning import Task, begin
+from agentkit._engine.ending import Ending, commit, nothing
+from agentkit._engine.exchange import exchange
+from agentkit._engine.history import repair
+from agentkit._engine.journal import Journal, TurnState
+from agentkit._engine.seam import PrefixEcho
+from agentkit.effects import Flow, Keep, Release, Stopped, do
+from agentkit.errors import AgentKitError
+from agentkit.events import Reply, TextDelta, TurnFinished
+from agentkit.messages import Message, system
+from agentkit.provider import ChatRequest
+
+
+def turn(task: Task, journal: Journal) -> Flow[Reply]:
+    """Run one turn; its last event is `TurnFinished`, also where it fails.
+
+    Raises:
+        AgentKitError: with `.reply`, where the turn failed.
+    """
+    ending = yield from _held(task, journal)
+    error = ending.error
+    if error is not None:
+        error.reply = ending.reply
+    try:
+        yield TurnFinished(ending.reply)
+    except Stopped:
+        return ending.reply
+    if error is not None:
+        raise error
+    return ending.reply
+
+
+def _held(task: Task, journal: Journal) -> Flow[Ending]:
+    """The part of the turn that needs the right to write."""
+    try:
+        name, journal = yield from admitted(task.conversation, task.on_busy, task.line.limits.max_wait, journal)
+        state = yield from begin(task, journal)
+        if state.outcome is None:
+            return (yield from _answer(task, journal, state, name))
+        return (yield from _told_again(journal.reply(state, name)))
+    except Stopped:
+        return nothing(task, None)
+    except AgentKitError as error:
+        return nothing(task, error)
+    finally:
+        yield from do(Release())
+
+
+def _told_again(reply: Reply) -> Flow[Ending]:
+    """The turn was finished before: its reply once more, without a request."""
+    try:
+        if reply.text:
+            yield TextDelta(reply.text)
+    except Stopped:
+        pass
+    return Ending(reply, None)
+
+
+def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[Ending]:
+    """Let the backend answer, and commit what came of it."""
+    approach = _approach(task, journal, state)
+    builder = approach.builder
+    stopped = False
+    error: AgentKitError | None = None
+    try:
+        for carried in builder.text:
+            yield TextDelta(carried)
+        yield from do(Keep(builder))
+        yield from exchange(task.line, approach.request, builder, approach.echo)
+    except Stopped:
+        stopped = True
+    except AgentKitError as failure:
+        error = failure
+    except BaseException:
+        _ = yield from commit(task, journal, builder, approach.strategy, name, stopped=True, error=None)
+        raise
+    return (yield from commit(task, journal, builder, approach.strategy, name, stopped=stopped, error=error))
+
+
+@frozen(kw_only=True)
+class Approach:
+    """How the reply is asked for."""
+
+    request: ChatRequest
+    builder: Builder
+    strategy: str = "first"
+    echo: PrefixEcho | None = None
+
+
+def _approach(task: Task, journal: Journal, state: TurnState) -> Approach:
+    """From the beginning, or on from what an interrupted reply had come to, where the backend can do that."""
+    partial = state.partial()
+    if partial is None:
+        return Approach(request=_request(task, journal), builder=Builder(state.turn_id))
+    capabilities = task.line.provider.capabilities(task.model)
+    if not capabilities.prefix or not partial.text:
+        return Approach(request=_request(task, journal), builder=Builder(state.turn_id), strategy="restart")
+    return Approach(
+        request=_request(task, journal, partial),
+        builder=Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning),
+        strategy="native",
+        echo=None if capabilities.repeats_prefix is False else PrefixEcho(partial.text, partial.reasoning),
+    )
+
+
+def _request(task: Task, journal: Journal, prefix: Message | None = None) -> ChatRequest:
+    messages = repair(tuple(journal.history))
+    if journal.system is not None:
+        messages.insert(0, system(journal.system))
+    if prefix is not None:
+        messages.append(prefix)
+    stream = task.line.provider.capabilities(task.model).stream
+    return ChatRequest(
+        model=task.model, messages=messages, options=task.options, stream=stream, prefix=prefix is not None
+    )

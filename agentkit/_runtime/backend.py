@@ -1,0 +1,89 @@
+"""From what the caller named to a provider, a model, and the transports that reach it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from agentkit.config import backend_settings, configured_model
+from agentkit.errors import InvalidInput, NotConfigured
+from agentkit.provider import Provider
+from agentkit.providers import get_provider
+
+if TYPE_CHECKING:
+    from agentkit._runtime.transport import AsyncTransport, Transport
+    from agentkit.sim import Simulator
+
+
+class Backend:
+    """A provider, the model to ask it for, and the way there; transports are made when they are first needed."""
+
+    def __init__(self, provider: Provider, model: str, http_client: Any, simulator: Simulator | None) -> None:
+        self.provider = provider
+        self.model = model
+        self._http_client = http_client
+        self._simulator = simulator
+
+    def transport(self) -> Transport:
+        return self._blocking
+
+    def async_transport(self) -> AsyncTransport:
+        return self._async
+
+    @cached_property
+    def _blocking(self) -> Transport:
+        if self._simulator is not None:
+            from agentkit.sim.transport import SimTransport
+
+            return SimTransport(self._simulator)
+        from agentkit._runtime.http import ClientTransport, shared_transport
+
+        return shared_transport() if self._http_client is None else ClientTransport(self._http_client)
+
+    @cached_property
+    def _async(self) -> AsyncTransport:
+        if self._simulator is not None:
+            from agentkit.sim.transport import AsyncSimTransport
+
+            return AsyncSimTransport(self._simulator)
+        from agentkit._runtime.http import AsyncClientTransport, shared_async_transport
+
+        return shared_async_transport() if self._http_client is None else AsyncClientTransport(self._http_client)
+
+
+def backend_for(
+    model: str | Provider | Simulator | None, *, base_url: str | None, api_key: str | None, http_client: Any
+) -> Backend:
+    """The backend that the caller means.
+
+    Raises:
+        InvalidInput, NotConfigured
+    """
+    if model is None:
+        model = configured_model()
+    if isinstance(model, str):
+        return _named(model, base_url, api_key, http_client)
+    if base_url is not None or api_key is not None:
+        raise InvalidInput("base_url and api_key belong to a backend given by name; this one was given ready-made")
+    from agentkit.sim import Simulator
+
+    if isinstance(model, Simulator):
+        return Backend(get_provider("sim"), "sim", None, model)
+    if not callable(getattr(model, "encode", None)):
+        raise InvalidInput(f"a model is a name such as 'openai/MODEL', a provider or a simulator, not {model!r}")
+    return Backend(model, cast("str", getattr(model, "model", "")) or "default", http_client, None)
+
+
+def _named(name: str, base_url: str | None, api_key: str | None, http_client: Any) -> Backend:
+    backend, slash, wanted = name.strip().partition("/")
+    if not backend or (slash and not wanted) or any(mark.isspace() for mark in name):
+        raise InvalidInput(f"a model is named 'backend' or 'backend/model', without blanks, not {name!r}")
+    if backend == "sim":
+        from agentkit.sim import Simulator
+
+        return Backend(get_provider("sim"), wanted or "sim", None, Simulator())
+    url, key = backend_settings(backend)
+    provider = get_provider(backend, base_url=base_url or url, api_key=api_key or key)
+    if not wanted:
+        raise NotConfigured(f"{backend} needs a model: name it as '{backend}/MODEL'")
+    return Backend(provider, wanted, http_client, None)

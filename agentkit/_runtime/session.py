@@ -1,0 +1,160 @@
+"""One turn's dealings with the store: its lease, its appends, and the partial reply that is kept meanwhile.
+
+The same object serves both drivers; where the store is blocking, the async one calls it in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from agentkit._runtime.keeper import KEEPER
+from agentkit._runtime.ratelimit import RateLimiter
+from agentkit.effects import (
+    Acquire,
+    Append,
+    Brake,
+    Divert,
+    Draft,
+    Effect,
+    Interrupt,
+    Keep,
+    Look,
+    Release,
+    Reserve,
+)
+from agentkit.errors import AgentKitError, ConversationBusy, StaleWriter
+from agentkit.store import Entry, Lease, Record, Store
+from agentkit.stores import new_owner
+
+_holders: dict[tuple[int, str], Session] = {}
+"""Which session of this process holds a conversation, so that another one here can stop it at once."""
+
+
+class Session:
+    """The right to write to one conversation, from asking for it to giving it back."""
+
+    def __init__(self, store: Store, name: str, limiter: RateLimiter | None, on_interrupt: Callable[[], None]) -> None:
+        self.store = store
+        self.name = name
+        self.context: object = None
+        """The thread or task that the turn runs in."""
+        self._limiter = limiter
+        self._owner = new_owner()
+        self.on_interrupt = on_interrupt
+        self._lease: Lease | None = None
+        self._asked = False
+        self._version = 0
+        self._draft: Draft | None = None
+        self._lock = threading.Lock()
+
+    def perform(self, effect: Effect[Any]) -> Any:  # noqa: C901 - one arm for each effect
+        """Do what an effect asks of the store or of the rate limit."""
+        match effect:
+            case Append():
+                return self.append(effect.records, durable=effect.durable)
+            case Acquire():
+                return self.acquire(effect.after)
+            case Keep():
+                return self.keep(effect.draft)
+            case Release():
+                return self.release()
+            case Interrupt():
+                return self.interrupt_holder()
+            case Look():
+                return self.store.read(self.name)
+            case Divert():
+                return self.divert(effect.at)
+            case Reserve():
+                return self._limiter.reserve(effect.tokens, time.monotonic()) if self._limiter is not None else 0.0
+            case Brake():
+                return self._limiter.brake(effect.seconds, time.monotonic()) if self._limiter is not None else None
+            case _:
+                raise AssertionError(f"no driver knows {effect!r}")
+
+    def acquire(self, after: int) -> Sequence[Entry] | None:
+        lease = self.store.acquire(self.name, self._owner)
+        self._asked = True
+        if lease is None:
+            self._refuse_deadlock()
+            return None
+        self._lease = lease
+        _holders[id(self.store), self.name] = self
+        if self.store.blocking:
+            KEEPER.add(self)
+        entries = self.store.read(self.name, after=after)
+        self._version = entries[-1].version if entries else after
+        return entries
+
+    def _refuse_deadlock(self) -> None:
+        holder = _holders.get((id(self.store), self.name))
+        if holder is not None and self.context is not None and holder.context == self.context:
+            raise ConversationBusy(
+                f"conversation {self.name!r} is in the middle of a turn that this same thread or task is reading; "
+                "finish or stop that one first"
+            )
+
+    def append(self, records: Sequence[Record], *, durable: bool) -> int:
+        with self._lock:
+            self._draft = None
+            return self._write(records, durable=durable)
+
+    def _write(self, records: Sequence[Record], *, durable: bool) -> int:
+        if self._lease is None:
+            raise StaleWriter(f"conversation {self.name!r} is not held by this turn any more")
+        self._version = self.store.append(self.name, records, expect=self._version, lease=self._lease, durable=durable)
+        return self._version
+
+    def keep(self, draft: Draft) -> None:
+        if self.store.blocking:
+            with self._lock:
+                self._draft = draft
+
+    def look_after(self, *, renew: bool) -> None:
+        """Called by the keeper: write what was delivered since, and see whether somebody wants this turn to stop.
+
+        What fails here is not raised: the append at the end of the turn meets the same store, and tells the caller.
+        """
+        try:
+            with self._lock:
+                record = self._draft.take() if self._draft is not None else None
+                if record is not None:
+                    self._write([record], durable=False)
+                stop = renew and self._lease is not None and self.store.renew(self._lease)
+        except AgentKitError:
+            return
+        if stop:
+            self.on_interrupt()
+
+    def interrupt_holder(self) -> None:
+        holder = _holders.get((id(self.store), self.name))
+        if holder is not None:
+            holder.on_interrupt()
+        else:
+            self.store.interrupt(self.name)
+
+    def divert(self, at: int) -> str:
+        name = f"{self.name}-{uuid4().hex[:8]}"
+        if at:
+            self.store.fork(self.name, name, at=at)
+        self.name = name
+        return name
+
+    def release(self) -> None:
+        """Give back what was asked for. A lease that cannot be given back runs out by itself."""
+        KEEPER.remove(self)
+        with self._lock:
+            lease, self._lease, self._draft = self._lease, None, None
+        key = (id(self.store), self.name)
+        if _holders.get(key) is self:
+            del _holders[key]
+        try:
+            if lease is not None:
+                self.store.release(lease)
+            elif self._asked:
+                self.store.withdraw(self.name, self._owner)
+        except AgentKitError:
+            return
