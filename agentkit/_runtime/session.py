@@ -51,7 +51,7 @@ class Session:
         self._draft: Draft | None = None
         self._lock = threading.Lock()
 
-    def perform(self, effect: Effect[Any]) -> Any:  # noqa: C901 - one arm for each effect
+    def perform(self, effect: Effect[Any]) -> Any:
         """Do what an effect asks of the store or of the rate limit."""
         match effect:
             case Append():
