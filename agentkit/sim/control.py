@@ -1,0 +1,98 @@
+"""The control endpoint: reads and changes the state of a simulator from outside, as JSON.
+
+GET answers with the state. POST takes `{"reset": true, "seed": 1, "pace": 0.02, "window": 8192, "script": ["say done"]}`, each
+field optional, and answers with the state after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from agentkit.errors import InvalidInput
+from agentkit.sim.wire import SimResponse, json_response
+
+PATH = "/control"
+_FIELDS = frozenset({"reset", "seed", "pace", "window", "script"})
+_MOST_PROBLEMS = 20
+
+
+class Controlled(Protocol):
+    """What may be read and changed from outside."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def pace(self) -> float: ...
+
+    @property
+    def window(self) -> int: ...
+
+    @property
+    def received(self) -> int: ...
+
+    @property
+    def streaming(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+    def clean(self) -> bool: ...
+
+    def reset(self) -> None: ...
+
+    def configure(self, *, seed: Any = None, pace: Any = None, window: Any = None) -> None: ...
+
+    def script(self, orders: Iterable[str], /) -> None: ...
+
+
+def answer(simulator: Controlled, method: str, value: Any, malformed: str | None) -> SimResponse:
+    """Answer one request to the control endpoint."""
+    if method not in ("GET", "POST"):
+        return _refused(405, f"the control endpoint knows GET and POST, not {method}")
+    if method == "POST":
+        try:
+            _apply(simulator, value, malformed)
+        except InvalidInput as error:
+            return _refused(400, str(error))
+    return json_response(200, state(simulator))
+
+
+def state(simulator: Controlled) -> dict[str, Any]:
+    """What can be seen from outside."""
+    return {
+        "simulator": "agentkit: there is no AI behind this",
+        "seed": simulator.seed,
+        "pace": simulator.pace,
+        "window": simulator.window,
+        "requests": simulator.received,
+        "streaming": simulator.streaming,
+        "waiting": simulator.waiting,
+        "clean": simulator.clean(),
+        "problems": list(simulator.problems[-_MOST_PROBLEMS:]),
+    }
+
+
+def _apply(simulator: Controlled, value: Any, malformed: str | None) -> None:
+    if malformed is not None or not isinstance(value, dict):
+        raise InvalidInput(malformed or f"a JSON object is needed, not {value!r}")
+    unknown = sorted(set(value) - _FIELDS)  # pyright: ignore[reportUnknownArgumentType]
+    if unknown:
+        raise InvalidInput(f"unknown field {unknown[0]!r}; one of {', '.join(sorted(_FIELDS))}")
+    script: Any = value.get("script", [])  # pyright: ignore[reportUnknownMemberType]
+    if not isinstance(script, list):
+        raise InvalidInput(f"script must be a list of commands, not {script!r}")
+    if value.get("reset") is True:  # pyright: ignore[reportUnknownMemberType]
+        simulator.reset()
+    simulator.configure(**{name: value[name] for name in ("seed", "pace", "window") if name in value})
+    simulator.script(script)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _refused(status: int, message: str) -> SimResponse:
+    return json_response(
+        status, {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
+    )

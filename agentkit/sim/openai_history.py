@@ -1,0 +1,149 @@
+"""Reads and checks the messages of a chat completions request: types, and the rules that make a history valid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn, cast
+
+from agentkit.sim.talk import Call, Failure, Refused, Said
+
+_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+_NOT_TEXT = {"image_url": "[image]", "input_audio": "[audio]", "file": "[file]"}
+
+
+def _refuse(message: str, param: str) -> NoReturn:
+    raise Refused(Failure(status=400, message=message, param=param, invalid=True))
+
+
+def read_messages(given: Any) -> tuple[Said, ...]:
+    """The messages of a request.
+
+    Raises:
+        Refused: one of them, or their order, breaks the rules.
+    """
+    if not isinstance(given, list):
+        _refuse(f"Invalid type for 'messages': expected an array of objects, but got {given!r} instead.", "messages")
+    if not given:
+        _refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
+    messages = tuple(_message(item, f"messages.[{place}]") for place, item in enumerate(cast("list[Any]", given)))
+    _check_order(messages)
+    return messages
+
+
+def _message(item: Any, where: str) -> Said:
+    if not isinstance(item, dict):
+        _refuse(f"Invalid type for '{where}': expected an object, but got {item!r} instead.", where)
+    fields = cast("dict[str, Any]", item)
+    role = _ROLES.get(fields.get("role")) if isinstance(fields.get("role"), str) else None  # type: ignore[arg-type]
+    if role is None:
+        _refuse(f"Invalid value: {fields.get('role')!r}. Supported values are: {', '.join(_ROLES)}.", f"{where}.role")
+    text = _content(fields.get("content"), f"{where}.content")
+    call_id = fields.get("tool_call_id") if role == "tool" else ""
+    if not isinstance(call_id, str):
+        _refuse(f"Missing parameter '{where}.tool_call_id': messages with role 'tool' must have it.", where)
+    calls = _calls(fields.get("tool_calls"), where) if role == "assistant" else ()
+    reasoning = _reasoning(fields, where) if role == "assistant" else ""
+    said = Said(role=role, text=text, reasoning=reasoning, calls=calls, call_id=call_id)
+    _check_filled(said, where)
+    return said
+
+
+def _content(content: Any, where: str) -> str:
+    match content:
+        case None:
+            return ""
+        case str():
+            return content
+        case list():
+            return "".join(_part(part, where) for part in cast("list[Any]", content))
+        case _:
+            _refuse(f"Invalid type for '{where}': expected a string or an array, but got {content!r} instead.", where)
+
+
+def _part(part: Any, where: str) -> str:
+    match part:
+        case {"type": "text", "text": str() as text}:
+            return text
+        case {"type": str() as kind} if kind in _NOT_TEXT:
+            return _NOT_TEXT[kind]
+        case _:
+            _refuse(f"Invalid value in '{where}': {part!r} is no text, image, audio or file.", where)
+
+
+def _reasoning(fields: dict[str, Any], where: str) -> str:
+    """One of two names; where both are there, they hold the same text."""
+    found = fields.get("reasoning_content") or fields.get("reasoning") or ""
+    if not isinstance(found, str):
+        _refuse(f"Invalid type for '{where}.reasoning_content': expected a string, but got {found!r} instead.", where)
+    return found
+
+
+def _calls(given: Any, where: str) -> tuple[Call, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not given:
+        _refuse(f"Invalid '{where}.tool_calls': expected an array with at least one call, but got {given!r}.", where)
+    calls = tuple(_call(call, f"{where}.tool_calls[{place}]") for place, call in enumerate(cast("list[Any]", given)))
+    if len({call.id for call in calls}) < len(calls):
+        _refuse(f"Invalid '{where}.tool_calls': two calls have the same id.", where)
+    return calls
+
+
+def _call(call: Any, where: str) -> Call:
+    match call:
+        case {"id": str() as name, "function": {"name": str() as function, "arguments": str() as arguments}} if (
+            name and function
+        ):
+            _check_arguments(arguments, where)
+            return Call(name, function, arguments)
+        case _:
+            _refuse(f"Invalid '{where}': {call!r} lacks an id, a name or arguments.", where)
+
+
+def _check_arguments(text: str, where: str) -> None:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        _refuse(f"Invalid '{where}.function.arguments': {text[:200]!r} is no JSON object.", where)
+
+
+def _check_filled(said: Said, where: str) -> None:
+    match said.role:
+        case "tool":
+            return
+        case "assistant" if not (said.text or said.reasoning or said.calls):
+            _refuse(f"Invalid '{where}': an assistant message without text, reasoning or tool calls.", where)
+        case "user" | "system" if not said.text.strip():
+            _refuse(f"Invalid '{where}.content': empty text.", where)
+        case _:
+            return
+
+
+def _check_order(messages: tuple[Said, ...]) -> None:
+    """Each call is answered before the next message that is no result, and each result answers a call."""
+    open_calls: set[str] = set()
+    for place, said in enumerate(messages):
+        where = f"messages.[{place}]"
+        if said.role != "tool":
+            _check_answered(open_calls, where)
+            open_calls = {call.id for call in said.calls}
+        elif said.call_id in open_calls:
+            open_calls.discard(said.call_id)
+        else:
+            _refuse(
+                "Invalid parameter: messages with role 'tool' must be a response to a preceding message with 'tool_calls'; "
+                f"{said.call_id!r} answers none.",
+                f"{where}.role",
+            )
+    _check_answered(open_calls, "messages")
+
+
+def _check_answered(open_calls: set[str], where: str) -> None:
+    if open_calls:
+        _refuse(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+            f"These have no response: {', '.join(sorted(open_calls))}.",
+            where,
+        )

@@ -1,0 +1,172 @@
+"""What the simulator says: the whole reply to a thread, and what is left of it after a prefix. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import evolve, frozen
+
+from agentkit.sim import schema
+from agentkit.sim.chatter import chat, lead
+from agentkit.sim.script import CallOrder, Count, Plan, Say, Write
+from agentkit.sim.talk import Ask, Call, Reply, Said
+from agentkit.sim.text import MAX_WORDS, digest, prose
+from agentkit.sim.thread import Thread
+
+_ANCHOR = 80
+"""Characters at the end of a prefix that find its place in the reply, where its beginning was shortened."""
+_SHORTEST_ANCHOR = 40
+_MORE = 60
+"""Words that follow a reply that was complete already."""
+_MOST_QUOTED = 4000
+
+
+@frozen
+class Composer:
+    """Makes the reply to one request."""
+
+    seed: int
+    ask: Ask
+    thread: Thread
+    plan: Plan
+
+    def whole(self) -> Reply:
+        """The reply as if nothing of it had been said."""
+        thought = prose(self.plan.think, self.seed, "thought", self.thread.fingerprint)
+        calls = self._calls()
+        if calls:
+            return Reply(reasoning=thought, calls=calls)
+        return Reply(reasoning=thought, text=_before(self._text(), self.ask.stop))
+
+    def left(self) -> Reply:
+        """The reply without the part that has been said."""
+        whole, prefix = self.whole(), self.thread.prefix
+        if prefix is None:
+            return whole
+        if self.thread.request is not None:
+            return self._asked(whole, prefix)
+        if not prefix.text:
+            return evolve(whole, reasoning=_tail(whole.reasoning, prefix.reasoning) or "")
+        return Reply(text=self._after(whole, prefix.text), calls=whole.calls)
+
+    def _asked(self, whole: Reply, prefix: Said) -> Reply:
+        """The user, not the protocol, asks to go on: there is always something more to say."""
+        text = self._after(whole, prefix.text)
+        if not text and not whole.calls:
+            text = " " + prose(_MORE, self.seed, "more", prefix.text)
+        return Reply(text=self.thread.echo + text, calls=whole.calls)
+
+    def _after(self, whole: Reply, said: str) -> str:
+        rest = _tail(whole.text, said)
+        if rest is None:
+            rest = _anchored(whole.text, said)
+        if rest is not None or whole.calls:
+            return rest or ""
+        words = max(len(whole.text.split()) - len(said.split()), 12)
+        return _joint(said, prose(words, self.seed, "further", said))
+
+    def _calls(self) -> tuple[Call, ...]:
+        answered = any(said.role == "tool" for said in self.thread.since)
+        orders = tuple(order for order in self._orders() if order.every or not answered)
+        if self.ask.choice == "none" or not self.ask.tools:
+            return ()
+        return tuple(
+            self._call(order, index)
+            for order in orders
+            for index in range(order.times)
+            if self._tool(order.name) is not None
+        )
+
+    def _orders(self) -> tuple[CallOrder, ...]:
+        choice = self.ask.choice
+        if choice.startswith("="):
+            return (CallOrder(name=choice[1:], every=True),)
+        if choice == "required" and not any(self._tool(order.name) for order in self.plan.calls):
+            return (CallOrder(name=None, every=True),)
+        return self.plan.calls
+
+    def _tool(self, name: str | None) -> str | None:
+        """The offered tool that a name means: itself, in another case, or as a part, such as weather for get_weather."""
+        names = [tool.name for tool in self.ask.tools]
+        if name is None or name in names:
+            return name or names[0]
+        low = name.lower()
+        same = [found for found in names if found.lower() == low]
+        return next(iter(same or [found for found in names if low in found.lower()]), None)
+
+    def _call(self, order: CallOrder, index: int) -> Call:
+        name = self._tool(order.name) or ""
+        tool = next(tool for tool in self.ask.tools if tool.name == name)
+        key = (self.seed, name, index, self.thread.fingerprint)
+        given = order.arguments or json.dumps(schema.arguments(tool.schema, *key), ensure_ascii=False)
+        return Call(f"call_{digest(*key)[:24]}", name, given)
+
+    def _text(self) -> str:
+        speech = self.plan.speech
+        if isinstance(speech, Say):
+            return speech.text
+        if self.ask.shape is not None:
+            return json.dumps(schema.example(self.ask.shape, self.seed, self.thread.fingerprint), ensure_ascii=False)
+        heard = self._heard()
+        body = self._body(bool(heard))
+        return f"{heard} {body}".strip()
+
+    def _body(self, heard: bool) -> str:
+        reach = _reach(self.plan)
+        match self.plan.speech:
+            case Count(to=to):
+                return ", ".join(str(number) for number in range(1, min(to, MAX_WORDS) + 1))
+            case Write(words=words):
+                return prose(words, self.seed, self.thread.order)
+            case _ if reach:
+                return prose(reach, self.seed, self.thread.order)
+            case _:
+                return "" if heard else chat(self.seed, self.thread)
+
+    def _heard(self) -> str:
+        """What the tools said, or that there is no such tool."""
+        names = {call.id: call.name for said in self.thread.since for call in said.calls}
+        results = [
+            f"{lead(self.seed, place)} {names.get(said.call_id, 'The tool')} answered: {said.text[:_MOST_QUOTED]}"
+            for place, said in enumerate(said for said in self.thread.since if said.role == "tool")
+        ]
+        missing = [order.name for order in self.plan.calls if order.name and not self._tool_or_none(order.name)]
+        return (
+            "\n".join(results)
+            if results
+            else "".join(f"No tool named {name!r} is offered here." for name in missing[:1])
+        )
+
+    def _tool_or_none(self, name: str) -> str | None:
+        return self._tool(name) if self.ask.tools else None
+
+
+def _reach(plan: Plan) -> int:
+    """Words that a reply needs so that its limits and faults are met."""
+    places = [fault.after + 20 for fault in plan.faults if fault.after is not None]
+    return max([*places, 2 * plan.limit if plan.limit else 0], default=0)
+
+
+def _before(text: str, stops: tuple[str, ...]) -> str:
+    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return text[: min(places)] if places else text
+
+
+def _tail(whole: str, said: str) -> str | None:
+    return whole[len(said) :] if whole.startswith(said) else None
+
+
+def _anchored(whole: str, said: str) -> str | None:
+    """What follows the last words of a prefix whose beginning or middle is missing."""
+    anchor = said[-_ANCHOR:]
+    place = whole.rfind(anchor) if len(anchor) >= _SHORTEST_ANCHOR else -1
+    return whole[place + len(anchor) :] if place >= 0 else None
+
+
+def _joint(said: str, more: str) -> str:
+    """`more`, put so that it may follow `said`."""
+    if not said or said[-1].isspace():
+        return more
+    if said.rstrip()[-1] in ".!?:":
+        return " " + more
+    return ", and " + more[:1].lower() + more[1:]

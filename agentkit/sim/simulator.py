@@ -1,0 +1,198 @@
+"""The simulator: a labelled stand-in for a backend. No AI, no network, no clock: bytes of a request to items of an answer.
+
+Only what all wires share lives here: state, the log of requests, and the way from a request to a performance.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import evolve
+
+from agentkit.errors import InvalidInput
+from agentkit.sim import control, openai_wire
+from agentkit.sim.faultbook import FaultBook, Scripted
+from agentkit.sim.reply import Composer
+from agentkit.sim.script import Plan, commands, parse
+from agentkit.sim.stage import Performance, failure, length
+from agentkit.sim.talk import Ask, Drop, Pause, Refused
+from agentkit.sim.thread import Thread, unravel, without_quotes
+from agentkit.sim.wire import Item, SimRequest, SimResponse, Wire
+
+__all__ = ["Drop", "Pause", "SimRequest", "SimResponse", "Simulator"]
+
+WIRES: tuple[Wire, ...] = (openai_wire.answer,)
+"""Asked in order; the first one that knows the path answers."""
+
+_MOST_LOGGED = 1000
+_MOST_COMMANDS = 10_000
+
+
+class Simulator:
+    """A backend that obeys plain words, by seed. Safe to use from many threads.
+
+    Args:
+        seed: the same seed and the same requests in the same order give the same answers.
+        pace: seconds per token.
+        window: tokens that prompt and reply share.
+    """
+
+    def __init__(self, seed: int = 0, pace: float = 0.0, window: int = 8192) -> None:
+        self._lock = threading.Lock()
+        self.configure(seed=seed, pace=pace, window=window)
+        self.reset()
+
+    def configure(self, *, seed: int | None = None, pace: float | None = None, window: int | None = None) -> None:
+        """Change what is given; all or nothing."""
+        checked = (_whole("seed", seed, 0), _seconds("pace", pace), _whole("window", window, 16))
+        with self._lock:
+            if checked[0] is not None:
+                self.seed = checked[0]
+            if checked[1] is not None:
+                self.pace = checked[1]
+            if checked[2] is not None:
+                self.window = checked[2]
+
+    def reset(self) -> None:
+        """Forget all requests, counts and commands; seed, pace and window stay."""
+        with self._lock:
+            self._log: deque[SimRequest] = deque(maxlen=_MOST_LOGGED)
+            self._problems: deque[str] = deque(maxlen=_MOST_LOGGED)
+            self._faults = FaultBook()
+            self._scripted = Scripted()
+            self._received = 0
+            self._streaming = 0
+
+    @property
+    def requests(self) -> tuple[SimRequest, ...]:
+        """The last thousand requests, oldest first."""
+        with self._lock:
+            return tuple(self._log)
+
+    @property
+    def received(self) -> int:
+        """How many requests came in all."""
+        return self._received
+
+    @property
+    def streaming(self) -> int:
+        """How many answers are being made now."""
+        return self._streaming
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why requests were invalid."""
+        with self._lock:
+            return tuple(self._problems)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for their request."""
+        return len(self._scripted.queue)
+
+    def clean(self) -> bool:
+        """Whether no invalid request has been seen."""
+        return not self._problems
+
+    def script(self, orders: Iterable[str]) -> None:
+        """Queue commands, one for each of the next replies; `fail 429 x2` counts as two.
+
+        Raises:
+            InvalidInput: a command holds no order.
+        """
+        plans = [plan for order in orders for plan in commands(order)]
+        with self._lock:
+            if len(self._scripted.queue) + len(plans) > _MOST_COMMANDS:
+                raise InvalidInput(
+                    f"a script holds at most {_MOST_COMMANDS} commands, so {len(plans)!r} more do not fit"
+                )
+            self._scripted.queue.extend(plans)
+
+    def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SimResponse:
+        """Answer one request."""
+        path = urlsplit(target).path.rstrip("/") or "/"
+        value, malformed = _read(body)
+        if path == control.PATH:
+            return control.answer(self, method, value, malformed)
+        with self._lock:
+            self._received += 1
+            number = self._received
+        lower = {name.lower(): content for name, content in headers.items()}
+        request = SimRequest(number=number, method=method, path=path, headers=lower, json=value, malformed=malformed)
+        answers = (wire(request, self) for wire in WIRES)
+        answer = next((found for found in answers if found is not None), None) or openai_wire.unknown(request)
+        self._remember(evolve(request, problem=answer.problem))
+        given = {**answer.headers, "x-request-id": f"req_{number}"}
+        return evolve(answer, headers=given, body=self._watched(answer.body))
+
+    def perform(self, ask: Ask, /) -> Performance:
+        """Decide what happens in answer to a valid request.
+
+        Raises:
+            Refused: an error was ordered.
+        """
+        thread = unravel(ask.messages)
+        spoken = _spoken(thread)
+        with self._lock:
+            plan = self._scripted.plan(thread, spoken)
+        reply = Composer(self.seed, ask, thread, plan).left()
+        limit = min(bound for bound in (self.window - ask.prompt_tokens, ask.limit, plan.limit) if bound is not None)
+        with self._lock:
+            faults = self._faults.take(thread, plan, min(length(reply), limit))
+        refused = next((fault for fault in faults if fault.kind == "fail" and fault.after is None), None)
+        if refused is not None:
+            raise Refused(failure(refused), sum(fault.seconds for fault in faults if fault.kind == "wait"))
+        return Performance(reply=reply, limit=limit, faults=faults, pace=self.pace, prompt_tokens=ask.prompt_tokens)
+
+    def _remember(self, request: SimRequest) -> None:
+        with self._lock:
+            self._log.append(request)
+            if request.problem is not None:
+                self._problems.append(request.problem)
+
+    def _watched(self, body: Iterator[Item]) -> Iterator[Item]:
+        with self._lock:
+            self._streaming += 1
+        try:
+            yield from body
+        finally:
+            with self._lock:
+                self._streaming -= 1
+
+
+def _read(body: bytes) -> tuple[Any, str | None]:
+    try:
+        return json.loads(body), None
+    except (ValueError, RecursionError) as error:
+        return None, f"the body is no JSON: {error}" if body else "the body is empty"
+
+
+def _spoken(thread: Thread) -> Plan:
+    """The orders of the user: those of the message that is answered, and of the request to go on with it."""
+    first = parse(thread.order)
+    if thread.request is None:
+        return first
+    asked = parse(without_quotes(thread.request))
+    return Plan(limit=asked.limit, faults=asked.faults).over(first)
+
+
+def _whole(name: str, value: object, low: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise InvalidInput(f"{name} must be a whole number of at least {low}, not {value!r}")
+    return value
+
+
+def _seconds(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise InvalidInput(f"{name} must be a number of seconds, not {value!r}")
+    return float(value)

@@ -1,0 +1,88 @@
+"""What a wire is: a function from one request to one answer, or to None where the path is not its own.
+
+A wire reads its own format, asks the stage for a performance and plays it in its own format. The values here are what
+wires and simulator say to each other; a wire never sees a socket and never waits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from attrs import field, frozen
+
+from agentkit.sim.stage import Performance
+from agentkit.sim.talk import Ask, Drop, Failure, Pause
+
+Item: TypeAlias = bytes | Pause | Drop
+"""A piece of the body of an answer."""
+
+
+@frozen(kw_only=True)
+class SimRequest:
+    """One request, as it came."""
+
+    number: int
+    """Counts from 1."""
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
+    json: Any = None
+    """The body; None where it is no JSON."""
+    malformed: str | None = None
+    """Why the body is no JSON."""
+    problem: str | None = None
+    """In the log: why the request breaks the rules, if it does."""
+
+
+@frozen
+class SimResponse:
+    """An answer. A body that begins with a pause or a drop has it before the head."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Iterator[Item]
+    problem: str | None = None
+    """Why the request breaks the rules, if it does."""
+
+    def close(self) -> None:
+        """Stop making the body."""
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
+
+
+class Stage(Protocol):
+    """What a wire may ask of the simulator."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
+
+    def perform(self, ask: Ask, /) -> Performance:
+        """Decide what happens; raises `Refused` for an error that was ordered."""
+        ...
+
+
+Wire: TypeAlias = Callable[[SimRequest, Stage], SimResponse | None]
+
+
+def encoded(value: Any) -> bytes:
+    """JSON as bytes; half a character, which no encoding carries, becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def json_response(
+    status: int, value: Any, *, failure: Failure | None = None, before: tuple[Item, ...] = ()
+) -> SimResponse:
+    """A whole JSON answer; `before` comes ahead of its head."""
+    body = encoded(value)
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    if failure is not None and failure.retry_after is not None:
+        headers["retry-after"] = f"{failure.retry_after:g}"
+    problem = failure.message if failure is not None and failure.invalid else None
+    return SimResponse(status, headers, iter((*before, body)), problem)
