@@ -1,0 +1,69 @@
+"""Backends by name. A backend is a module of this package, or an entry point in the group `agentkit.providers`.
+
+Both are factories that take a base URL and a key, either of which may be None. The environment is not read here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from agentkit.errors import InvalidInput, NotConfigured
+from agentkit.provider import Provider
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+Factory: TypeAlias = Callable[[str | None, str | None], Provider]
+
+GROUP = "agentkit.providers"
+_BUILT_IN: Mapping[str, str] = {
+    "openai": "agentkit.providers.openai_chat:openai",
+    "sim": "agentkit.providers.openai_chat:sim",
+}
+
+
+def provider_names() -> tuple[str, ...]:
+    """The names that `get_provider` knows, those of installed packages included."""
+    return tuple(sorted({*_BUILT_IN, *_installed().names}))
+
+
+def get_provider(name: str, *, base_url: str | None = None, api_key: str | None = None) -> Provider:
+    """The backend of this name, at another address or with a key where these are given.
+
+    Raises:
+        InvalidInput: there is no such name.
+        NotConfigured: the package that brings the backend cannot be loaded.
+    """
+    return _factory(name)(base_url, api_key)
+
+
+def _factory(name: str) -> Factory:
+    if name in _BUILT_IN:
+        return cast("Factory", pkgutil.resolve_name(_BUILT_IN[name]))
+    found = next(iter(_installed().select(name=name)), None)
+    if found is None:
+        raise InvalidInput(_unknown(name))
+    return _loaded(found)
+
+
+def _installed() -> EntryPoints:
+    from importlib.metadata import entry_points  # slow to import
+
+    return entry_points(group=GROUP)
+
+
+def _loaded(entry: EntryPoint) -> Factory:
+    try:
+        return cast("Factory", entry.load())
+    except (ImportError, AttributeError) as error:
+        raise NotConfigured(f"the backend {entry.name!r} cannot be loaded from {entry.value!r}: {error}") from error
+
+
+def _unknown(name: str) -> str:
+    known = provider_names()
+    close = difflib.get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"there are {', '.join(known)}"
+    return f"unknown backend {name!r}; {hint}"

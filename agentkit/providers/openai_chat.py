@@ -1,0 +1,139 @@
+"""The chat-completions dialect of OpenAI, which most servers speak in one accent or another.
+
+A backend that is compatible is a `Dialect` value and a name. Only dialects and the provider class live here; how a
+request is written and an answer is read is in the `_openai_` modules, errors are in `_errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from agentkit.errors import InvalidInput, ProviderError
+from agentkit.provider import Capabilities, ChatRequest, HTTPRequest, ResponseHead
+from agentkit.providers._errors import ErrorReader
+from agentkit.providers._openai_decode import ChatDecoder
+from agentkit.providers._openai_encode import FINISH, Dialect, body_of, fields_of, messages_of
+
+__all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "OpenAIChat", "openai", "sim"]
+
+OPENAI = Dialect()
+"""Anything that calls itself compatible."""
+SIM = Dialect(capabilities=Capabilities(prefix=True))
+
+
+_SECRET = ("auth", "key", "token", "cookie")
+
+
+def _base_url(value: str) -> str:
+    if "://" not in value:
+        raise InvalidInput(f"a base URL begins with http:// or https://, not {value!r}")
+    return value.rstrip("/")
+
+
+def _api_key(value: str | None) -> str | None:
+    key = (value or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput("the API key holds characters that no header can carry")
+    return key or None
+
+
+def _headers(value: Mapping[str, str] | Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), text) for name, text in dict(value).items())
+
+
+@frozen
+class _Made:
+    """What every request of a provider shares, made once."""
+
+    url: str
+    stream_headers: tuple[tuple[str, str], ...]
+    whole_headers: tuple[tuple[str, str], ...]
+    errors: ErrorReader
+
+    @classmethod
+    def of(cls, provider: OpenAIChat) -> _Made:
+        return cls(
+            f"{provider.base_url}/chat/completions",
+            _accepting("text/event-stream", provider),
+            _accepting("application/json", provider),
+            ErrorReader(source=provider.name, secrets=_secrets(provider)),
+        )
+
+
+def _accepting(accept: str, provider: OpenAIChat) -> tuple[tuple[str, str], ...]:
+    from agentkit import __version__
+
+    made = {
+        "content-type": "application/json",
+        "accept": accept,
+        "accept-encoding": "identity",
+        "user-agent": f"agentkit/{__version__}",
+    }
+    if provider.api_key:
+        made["authorization"] = f"Bearer {provider.api_key}"
+    return tuple({**made, **dict(provider.headers)}.items())
+
+
+def _secrets(provider: OpenAIChat) -> tuple[str, ...]:
+    """The key, and whatever a header of the caller carries in its place; longest first, so none shows in part."""
+    given = [text for name, text in provider.headers if any(word in name for word in _SECRET)]
+    found = {form for text in (provider.api_key or "", *given) for form in (text, text.removeprefix("Bearer "))}
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+@frozen(kw_only=True)
+class OpenAIChat:
+    """A server that speaks the dialect; headers of the caller win over those made here."""
+
+    base_url: str = field(converter=_base_url)
+    api_key: str | None = field(default=None, converter=_api_key, repr=False)
+    dialect: Dialect = OPENAI
+    headers: tuple[tuple[str, str], ...] = field(
+        default=(), converter=_headers, repr=lambda pairs: repr([name for name, _ in pairs])
+    )
+    name: str = "openai"
+    _made: _Made = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_made", _Made.of(self))
+
+    def capabilities(self, model: str, /) -> Capabilities:
+        return self.dialect.capabilities
+
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        """The request as it leaves; refuses what the dialect cannot say."""
+        fields, notices = fields_of(request, self.dialect)
+        return HTTPRequest(
+            method="POST",
+            url=self._made.url,
+            headers=self._made.stream_headers if request.stream else self._made.whole_headers,
+            body=body_of(fields, messages_of(request, self.dialect)),
+            notices=notices,
+            repeatable=self.dialect.capabilities.repeatable,
+        )
+
+    def decoder(self, head: ResponseHead, /, *, max_line: int) -> ChatDecoder:
+        """A fresh decoder for one answer."""
+        return ChatDecoder(
+            head,
+            errors=self._made.errors,
+            names=self.dialect.reads_reasoning,
+            finish=self.dialect.finish,
+            max_line=max_line,
+        )
+
+    def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
+        """The error that a refusal is."""
+        return self._made.errors.response(head, body)
+
+
+def openai(base_url: str | None, api_key: str | None) -> OpenAIChat:
+    """OpenAI itself, or any compatible server at `base_url`."""
+    return OpenAIChat(base_url=base_url or "https://api.openai.com/v1", api_key=api_key)
+
+
+def sim(base_url: str | None, api_key: str | None) -> OpenAIChat:
+    """The simulator that comes with agentkit."""
+    return OpenAIChat(base_url=base_url or "sim://local/v1", api_key=api_key, dialect=SIM, name="sim")
