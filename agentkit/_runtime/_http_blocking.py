@@ -89,7 +89,7 @@ class BlockingHTTP:
 
     def open(self, request: HTTPRequest, timeouts: Timeouts, signal: StopSignal, /) -> BlockingAnswer:
         prepared = self._prepared.get(request)
-        call = Call(prepared.where, timeouts)
+        call = Call(prepared.where, timeouts, signal)
         pool = self._pool
         signal.guard(call.abort)
         try:
@@ -98,6 +98,7 @@ class BlockingHTTP:
                 connection, response = _exchange(pool, prepared, request, call)
                 answer = BlockingAnswer(pool, prepared, connection, response, call, signal)
             except BaseException:
+                call.kill()
                 pool.gate.leave()
                 raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as one of ours
@@ -196,17 +197,15 @@ class BlockingAnswer:
         if self._over:
             return self._after_end()
         call = self._call
-        call.begin("idle", timeout)
-        self._signal.guard(call.abort)
+        call.expect(timeout)
         try:
+            call.check()
             data = next(self._chunks, b"") if self._inflater is None else self._inflate(self._inflater)
         except BaseException as error:
-            self._signal.guard(None)
             self._release()
             if isinstance(error, Exception):
                 raise _outcome(error, call) from None
             raise
-        self._signal.guard(None)
         if not data:
             self._whole = True
             self._release()
@@ -239,7 +238,7 @@ class BlockingAnswer:
 
     def _reach_end(self) -> None:
         """The last bytes of a stream mostly come with its last event or right after; then its connection is kept."""
-        self._call.begin("idle", LINGER_SECONDS)
+        self._call.expect(LINGER_SECONDS)
         seen = 0
         try:
             for data in self._chunks:
@@ -250,8 +249,8 @@ class BlockingAnswer:
             return
 
     def _release(self) -> None:
-        """Nobody aborts this call any more: the connection may go to another one."""
         self._over = True
+        self._signal.guard(None)  # from here on the connection may belong to another call
         try:
             self._response.close()
         finally:

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 import httpcore
 
+from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import ConnectError, Phase, ProtocolError, TimeoutError  # noqa: A004 - also the builtin
 from agentkit.options import Timeouts
@@ -42,10 +43,28 @@ _TEXTS: dict[Phase, str] = {
 }
 
 
+def _nothing() -> None:
+    pass
+
+
 class Deadline:
     """The limits of one request. `begin` starts a phase, `left` says how long the wait at hand may take."""
 
-    __slots__ = ("_at", "_limit", "_phase", "_total_at", "eof", "in_head", "received", "timeouts", "where")
+    __slots__ = (
+        "_at",
+        "_limit",
+        "_phase",
+        "_total_at",
+        "cut",
+        "due",
+        "eof",
+        "idle",
+        "in_head",
+        "kill",
+        "received",
+        "timeouts",
+        "where",
+    )
 
     def __init__(self, where: str, timeouts: Timeouts) -> None:
         self.where = where
@@ -55,6 +74,13 @@ class Deadline:
         self.eof = False
         """The other side has closed the connection."""
         self.in_head = True
+        self.kill: Callable[[], None] = _nothing
+        """Close the connection in use, at once."""
+        self.cut: Callable[[], None] = _nothing
+        """End it from any thread; the loop of an async connection then finds it ended."""
+        self.idle: float | None = None
+        self.due = False
+        """The wait of `idle` seconds begins with the next read from the network, if one is needed at all."""
         self._total_at = math.inf if timeouts.total is None else time.monotonic() + timeouts.total
         self.begin("connect", timeouts.connect)
 
@@ -74,6 +100,16 @@ class Deadline:
         self.eof = False
         self.in_head = True
         self.begin("first_byte", self.timeouts.first_byte)
+
+    def expect(self, idle: float | None) -> None:
+        """The caller asks for more of the body."""
+        self.idle = idle
+        self.due = True
+
+    def waiting(self) -> None:
+        """The network is really needed for it."""
+        self.due = False
+        self.begin("idle", self.idle)
 
     def left(self) -> float | None:
         if self._at == math.inf:
@@ -106,13 +142,18 @@ class Deadline:
 class Call(Deadline):
     """One request of a blocking transport: any thread may `abort` it, whatever it is waiting for."""
 
-    __slots__ = ("_wake", "lock", "stopped")
+    __slots__ = ("_signal", "_wake", "lock", "stopped")
 
-    def __init__(self, where: str, timeouts: Timeouts) -> None:
+    def __init__(self, where: str, timeouts: Timeouts, signal: StopSignal) -> None:
         super().__init__(where, timeouts)
+        self._signal = signal
         self.stopped = False
         self.lock = threading.RLock()  # a signal handler may call abort() in the thread that holds it
         self._wake: Callable[[], None] | None = None
+
+    def waiting(self) -> None:
+        super().waiting()
+        self._signal.guard(self.abort)
 
     def wakes(self, wake: Callable[[], None]) -> None:
         """Before each wait: how to end it from outside. Raises `Stopped` where that has happened already."""
@@ -206,7 +247,7 @@ def _dial(address: tuple[Any, ...], wait: float | None, call: Call) -> socket.so
     sock = socket.socket(family, kind, protocol)
     try:
         sock.settimeout(wait)
-        call.wakes(lambda: _shut(sock))
+        call.wakes(lambda: shut(sock))
         sock.connect(target)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
@@ -216,7 +257,7 @@ def _dial(address: tuple[Any, ...], wait: float | None, call: Call) -> socket.so
     return sock
 
 
-def _shut(sock: socket.socket) -> None:
+def shut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         # SSLSocket.shutdown would take the TLS state away under a reader in another thread.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -245,7 +286,7 @@ class BlockingStream(httpcore.NetworkStream):
         self._wait: float | None = -1.0
 
     def _shutdown(self) -> None:
-        _shut(self._sock)
+        shut(self._sock)
 
     def _limit(self, call: Call) -> None:
         wait = call.left()
@@ -257,6 +298,7 @@ class BlockingStream(httpcore.NetworkStream):
         if timeout is not None:
             if not buffer.startswith(b"CONNECT "):  # asking a proxy for a way is part of connecting
                 timeout.sending()
+            timeout.kill = self.close
             self._call = timeout
         self._held = self._held + buffer if self._held else buffer
         if len(self._held) > _JOIN_BYTES:
@@ -281,6 +323,8 @@ class BlockingStream(httpcore.NetworkStream):
         call: Call = self._call if timeout is None else timeout
         if self._held:
             self._flush(call)
+        if call.due:
+            call.waiting()
         call.wakes(self._shutdown)
         self._limit(call)
         try:
@@ -358,9 +402,11 @@ class BlockingBackend(httpcore.NetworkBackend):
         call: Call = timeout
         where = f"{host}:{port}"
         try:
-            return BlockingStream(self._connect(host, port, call), call, where)
+            stream = BlockingStream(self._connect(host, port, call), call, where)
         except BaseException as error:  # noqa: BLE001 - it is raised again, translated
             raise _refused(error, call, where) from None
+        call.kill = stream.close
+        return stream
 
     def _connect(self, host: str, port: int, call: Call) -> socket.socket:
         addresses = _resolve(host, port, call)

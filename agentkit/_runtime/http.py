@@ -10,6 +10,7 @@ import functools
 import os
 import ssl
 
+from agentkit._runtime._http_aio import AsyncHTTP
 from agentkit._runtime._http_blocking import BlockingHTTP
 
 
@@ -36,3 +37,16 @@ class HTTPTransport(BlockingHTTP):
 def shared_transport() -> HTTPTransport:
     """The one that all blocking conversations share: trust settings and connections are expensive."""
     return HTTPTransport()
+
+
+class AsyncHTTPTransport(AsyncHTTP):
+    """Sends requests for async drivers, in any loop of asyncio or trio, one after the other or at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__(trust)
+
+
+@functools.cache
+def shared_async_transport() -> AsyncHTTPTransport:
+    """The one that all async conversations share."""
+    return AsyncHTTPTransport()
