@@ -163,6 +163,8 @@ def message(role: Role, content: Prompt) -> Message:
         return _checked(content)
     if isinstance(content, str | Part):
         content = (content,)
+    if isinstance(content, Mapping):
+        raise InvalidInput(f"a mapping is no message: {content!r}; from_openai() reads lists of those")
     try:
         items: tuple[object, ...] = tuple(content)
     except TypeError:

@@ -103,7 +103,8 @@ class Builder:
 
     def message(self, provider: str, *, interrupted: bool = False) -> Message:
         """The message as it stands; what was cut is marked, and a call that was cut is left out."""
-        calls = () if interrupted else self.calls()
+        whole = not interrupted and self.finish_reason is not FinishReason.LENGTH
+        calls = () if interrupted else tuple(call for call in self.calls() if whole or not call.broken)
         meta: dict[str, Mapping[str, Any]] = {}
         details = dict(self._details)
         if self.finish is not None and self.finish.raw is not None:

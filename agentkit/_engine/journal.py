@@ -131,7 +131,7 @@ class Journal:
                 self._add(turn, Message("tool", (record.result,)))
             case TurnResumed():
                 self._resume(turn)
-            case TurnEnded():
+            case _:
                 self._end(turn, record)
 
     def _resume(self, turn: TurnState) -> None:

@@ -221,6 +221,9 @@ class AsyncTurn:
             answer = thrown = None
             try:
                 answer = await self._perform(step)
+            except GeneratorExit:
+                self._drop()
+                raise
             except BaseException as error:  # noqa: BLE001 - the flow decides what each means
                 self._told = self._told or isinstance(error, Stopped)
                 self._shielded = self._shielded or not isinstance(error, Exception | Stopped)
