@@ -13,7 +13,9 @@ _NAME = re.compile(r"\bmy\s+name\s+is\s+([^\W\d_][\w'-]*)", re.IGNORECASE)
 _ASKS_NAME = re.compile(r"\b(?:what(?:'s|\s+is)\s+my\s+name|who\s+am\s+i)\b", re.IGNORECASE)
 _GREETING = re.compile(r"^\W*(?:hi|hello|hey|good\s+(?:morning|day|evening))\b", re.IGNORECASE)
 _TOPIC = re.compile(r"[^\W\d_]{5,}")
-_PLAIN = frozenset("about there their where which would could should please simulator really think write".split())
+_PLAIN = frozenset(
+    {"about", "could", "please", "should", "their", "there", "think", "where", "which", "would", "write"}
+)
 _LEADS = ("Done:", "Good news:", "Here it is:", "As it happens,")
 _TURNS = (
     "You mention {topic}.",

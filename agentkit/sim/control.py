@@ -1,7 +1,7 @@
 """The control endpoint: reads and changes the state of a simulator from outside, as JSON.
 
-GET answers with the state. POST takes `{"reset": true, "seed": 1, "pace": 0.02, "window": 8192, "script": ["say done"]}`, each
-field optional, and answers with the state after it.
+GET answers with the state. POST takes an object and answers with the state after it; each field is optional:
+`{"reset": true, "seed": 1, "pace": 0.02, "window": 8192, "script": ["say done", "fail 429 x2"]}`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from agentkit.errors import InvalidInput
-from agentkit.sim.wire import SimResponse, json_response
+from agentkit.sim.wire import SimResponse, as_array, as_object, json_response, shown
 
 PATH = "/control"
 _FIELDS = frozenset({"reset", "seed", "pace", "window", "script"})
@@ -78,18 +78,19 @@ def state(simulator: Controlled) -> dict[str, Any]:
 
 
 def _apply(simulator: Controlled, value: Any, malformed: str | None) -> None:
-    if malformed is not None or not isinstance(value, dict):
-        raise InvalidInput(malformed or f"a JSON object is needed, not {value!r}")
-    unknown = sorted(set(value) - _FIELDS)  # pyright: ignore[reportUnknownArgumentType]
+    fields = as_object(value)
+    if malformed is not None or fields is None:
+        raise InvalidInput(malformed or f"a JSON object is needed, not {shown(value)}")
+    unknown = sorted(set(fields) - _FIELDS)
     if unknown:
-        raise InvalidInput(f"unknown field {unknown[0]!r}; one of {', '.join(sorted(_FIELDS))}")
-    script: Any = value.get("script", [])  # pyright: ignore[reportUnknownMemberType]
-    if not isinstance(script, list):
-        raise InvalidInput(f"script must be a list of commands, not {script!r}")
-    if value.get("reset") is True:  # pyright: ignore[reportUnknownMemberType]
+        raise InvalidInput(f"unknown field {shown(unknown[0])}; one of {', '.join(sorted(_FIELDS))}")
+    script = as_array(fields.get("script", []))
+    if script is None:
+        raise InvalidInput(f"script must be a list of commands, not {shown(fields['script'])}")
+    if fields.get("reset") is True:
         simulator.reset()
-    simulator.configure(**{name: value[name] for name in ("seed", "pace", "window") if name in value})
-    simulator.script(script)  # pyright: ignore[reportUnknownArgumentType]
+    simulator.configure(**{name: fields[name] for name in ("seed", "pace", "window") if name in fields})
+    simulator.script(script)
 
 
 def _refused(status: int, message: str) -> SimResponse:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
-from agentkit.sim.script import Fault, Plan
+from agentkit.sim.plan import Fault, Plan
 from agentkit.sim.thread import Thread
 
 _MOST = 4096

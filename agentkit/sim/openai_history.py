@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from agentkit.sim.talk import Call, Failure, Refused, Said
+from agentkit.sim.wire import as_array, as_object, shown
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _NOT_TEXT = {"image_url": "[image]", "input_audio": "[audio]", "file": "[file]"}
 
 
-def _refuse(message: str, param: str) -> NoReturn:
-    raise Refused(Failure(status=400, message=message, param=param, invalid=True))
+def refuse(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
+    """The request breaks the rules.
+
+    Raises:
+        Refused
+    """
+    raise Refused(Failure(status=400, message=message, param=param, code=code, invalid=True))
+
+
+def refuse_type(name: str, expected: str, value: Any) -> NoReturn:
+    """A field has a value of another type."""
+    refuse(f"Invalid type for '{name}': expected {expected}, but got {shown(value)} instead.", name, "invalid_type")
 
 
 def read_messages(given: Any) -> tuple[Said, ...]:
@@ -21,26 +32,28 @@ def read_messages(given: Any) -> tuple[Said, ...]:
     Raises:
         Refused: one of them, or their order, breaks the rules.
     """
-    if not isinstance(given, list):
-        _refuse(f"Invalid type for 'messages': expected an array of objects, but got {given!r} instead.", "messages")
-    if not given:
-        _refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
-    messages = tuple(_message(item, f"messages.[{place}]") for place, item in enumerate(cast("list[Any]", given)))
+    items = as_array(given)
+    if items is None:
+        refuse_type("messages", "an array of objects", given)
+    if not items:
+        refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
+    messages = tuple(_message(item, f"messages.[{place}]") for place, item in enumerate(items))
     _check_order(messages)
     return messages
 
 
 def _message(item: Any, where: str) -> Said:
-    if not isinstance(item, dict):
-        _refuse(f"Invalid type for '{where}': expected an object, but got {item!r} instead.", where)
-    fields = cast("dict[str, Any]", item)
-    role = _ROLES.get(fields.get("role")) if isinstance(fields.get("role"), str) else None  # type: ignore[arg-type]
+    fields = as_object(item)
+    if fields is None:
+        refuse_type(where, "an object", item)
+    given = fields.get("role")
+    role = _ROLES.get(given) if isinstance(given, str) else None
     if role is None:
-        _refuse(f"Invalid value: {fields.get('role')!r}. Supported values are: {', '.join(_ROLES)}.", f"{where}.role")
+        refuse(f"Invalid value: {shown(given)}. Supported values are: {', '.join(_ROLES)}.", f"{where}.role")
     text = _content(fields.get("content"), f"{where}.content")
     call_id = fields.get("tool_call_id") if role == "tool" else ""
     if not isinstance(call_id, str):
-        _refuse(f"Missing parameter '{where}.tool_call_id': messages with role 'tool' must have it.", where)
+        refuse(f"Missing parameter '{where}.tool_call_id': messages with role 'tool' must have it.", where)
     calls = _calls(fields.get("tool_calls"), where) if role == "assistant" else ()
     reasoning = _reasoning(fields, where) if role == "assistant" else ""
     said = Said(role=role, text=text, reasoning=reasoning, calls=calls, call_id=call_id)
@@ -55,9 +68,9 @@ def _content(content: Any, where: str) -> str:
         case str():
             return content
         case list():
-            return "".join(_part(part, where) for part in cast("list[Any]", content))
+            return "".join(_part(part, where) for part in as_array(content) or ())
         case _:
-            _refuse(f"Invalid type for '{where}': expected a string or an array, but got {content!r} instead.", where)
+            refuse_type(where, "a string or an array", content)
 
 
 def _part(part: Any, where: str) -> str:
@@ -67,25 +80,26 @@ def _part(part: Any, where: str) -> str:
         case {"type": str() as kind} if kind in _NOT_TEXT:
             return _NOT_TEXT[kind]
         case _:
-            _refuse(f"Invalid value in '{where}': {part!r} is no text, image, audio or file.", where)
+            refuse(f"Invalid value in '{where}': {shown(part)} is no text, image, audio or file.", where)
 
 
 def _reasoning(fields: dict[str, Any], where: str) -> str:
     """One of two names; where both are there, they hold the same text."""
     found = fields.get("reasoning_content") or fields.get("reasoning") or ""
     if not isinstance(found, str):
-        _refuse(f"Invalid type for '{where}.reasoning_content': expected a string, but got {found!r} instead.", where)
+        refuse_type(f"{where}.reasoning_content", "a string", found)
     return found
 
 
 def _calls(given: Any, where: str) -> tuple[Call, ...]:
     if given is None:
         return ()
-    if not isinstance(given, list) or not given:
-        _refuse(f"Invalid '{where}.tool_calls': expected an array with at least one call, but got {given!r}.", where)
-    calls = tuple(_call(call, f"{where}.tool_calls[{place}]") for place, call in enumerate(cast("list[Any]", given)))
+    items = as_array(given)
+    if not items:
+        refuse_type(f"{where}.tool_calls", "an array with at least one call", given)
+    calls = tuple(_call(call, f"{where}.tool_calls[{place}]") for place, call in enumerate(items))
     if len({call.id for call in calls}) < len(calls):
-        _refuse(f"Invalid '{where}.tool_calls': two calls have the same id.", where)
+        refuse(f"Invalid '{where}.tool_calls': two calls have the same id.", where)
     return calls
 
 
@@ -97,7 +111,7 @@ def _call(call: Any, where: str) -> Call:
             _check_arguments(arguments, where)
             return Call(name, function, arguments)
         case _:
-            _refuse(f"Invalid '{where}': {call!r} lacks an id, a name or arguments.", where)
+            refuse(f"Invalid '{where}': {shown(call)} lacks an id, a name or arguments.", where)
 
 
 def _check_arguments(text: str, where: str) -> None:
@@ -106,7 +120,7 @@ def _check_arguments(text: str, where: str) -> None:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        _refuse(f"Invalid '{where}.function.arguments': {text[:200]!r} is no JSON object.", where)
+        refuse(f"Invalid '{where}.function.arguments': {shown(text)} is no JSON object.", where)
 
 
 def _check_filled(said: Said, where: str) -> None:
@@ -114,9 +128,9 @@ def _check_filled(said: Said, where: str) -> None:
         case "tool":
             return
         case "assistant" if not (said.text or said.reasoning or said.calls):
-            _refuse(f"Invalid '{where}': an assistant message without text, reasoning or tool calls.", where)
+            refuse(f"Invalid '{where}': an assistant message without text, reasoning or tool calls.", where)
         case "user" | "system" if not said.text.strip():
-            _refuse(f"Invalid '{where}.content': empty text.", where)
+            refuse(f"Invalid '{where}.content': empty text.", where)
         case _:
             return
 
@@ -132,9 +146,9 @@ def _check_order(messages: tuple[Said, ...]) -> None:
         elif said.call_id in open_calls:
             open_calls.discard(said.call_id)
         else:
-            _refuse(
-                "Invalid parameter: messages with role 'tool' must be a response to a preceding message with 'tool_calls'; "
-                f"{said.call_id!r} answers none.",
+            refuse(
+                "Invalid parameter: messages with role 'tool' must be a response to a preceding message with "
+                f"'tool_calls'; {shown(said.call_id)} answers none.",
                 f"{where}.role",
             )
     _check_answered(open_calls, "messages")
@@ -142,8 +156,8 @@ def _check_order(messages: tuple[Said, ...]) -> None:
 
 def _check_answered(open_calls: set[str], where: str) -> None:
     if open_calls:
-        _refuse(
-            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
-            f"These have no response: {', '.join(sorted(open_calls))}.",
+        refuse(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+            f"'tool_call_id'. These have no response: {', '.join(sorted(open_calls))}.",
             where,
         )

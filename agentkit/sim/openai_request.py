@@ -1,4 +1,4 @@
-"""Reads and checks the body of a chat completions request. What is wrong is said as OpenAI says it; unknown fields pass."""
+"""Reads and checks the body of a chat completions request. Mistakes are told as OpenAI tells them; unknown fields pass."""
 
 from __future__ import annotations
 
@@ -6,30 +6,49 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from attrs import frozen
 
-from agentkit.sim.openai_history import read_messages
+from agentkit.sim.openai_history import read_messages, refuse, refuse_type
 from agentkit.sim.talk import Ask, Failure, Refused, Said, Tool
 from agentkit.sim.text import count_tokens
+from agentkit.sim.wire import SimRequest, as_array, as_object, shown
 
 _PER_MESSAGE = 4
 """Tokens that frame a message."""
-_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,64}$")
-_NUMBERS: Mapping[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "presence_penalty": (-2, 2),
-    "frequency_penalty": (-2, 2),
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+
+
+@frozen
+class _Range:
+    low: float
+    high: float
+    whole: bool = False
+
+
+_NUMBERS: Mapping[str, _Range] = {
+    "temperature": _Range(0, 2),
+    "top_p": _Range(0, 1),
+    "presence_penalty": _Range(-2, 2),
+    "frequency_penalty": _Range(-2, 2),
+    "max_tokens": _Range(1, math.inf, whole=True),
+    "max_completion_tokens": _Range(1, math.inf, whole=True),
+    "n": _Range(1, 1, whole=True),
+    "seed": _Range(-math.inf, math.inf, whole=True),
 }
-_WHOLES: Mapping[str, tuple[float, float]] = {
-    "max_tokens": (1, math.inf),
-    "max_completion_tokens": (1, math.inf),
-    "n": (1, 1),
-    "seed": (-math.inf, math.inf),
+_PLAIN: Mapping[str, tuple[type, str]] = {
+    "stream": (bool, "a boolean"),
+    "parallel_tool_calls": (bool, "a boolean"),
+    "logprobs": (bool, "a boolean"),
+    "reasoning_effort": (str, "a string"),
+    "user": (str, "a string"),
 }
-_SWITCHES = ("stream", "parallel_tool_calls", "logprobs")
+_FREE_OBJECT: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"reply": {"type": "string"}},
+    "required": ["reply"],
+}
 
 
 @frozen(kw_only=True)
@@ -42,40 +61,35 @@ class ChatBody:
     include_usage: bool = False
 
 
-def refuse(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
-    """The request breaks the rules."""
-    raise Refused(Failure(status=400, message=message, param=param, code=code, invalid=True))
-
-
-def read_chat(body: Any, window: int) -> ChatBody:
+def read_chat(request: SimRequest, window: int) -> ChatBody:
     """Read a request.
 
     Raises:
         Refused: it breaks the rules, or does not fit the window.
     """
-    if not isinstance(body, dict):
-        refuse("We could not parse the JSON body of your request: it must be an object.")
-    given = {key: value for key, value in cast("dict[str, Any]", body).items() if value is not None}
+    body = as_object(request.json)
+    if body is None:
+        refuse(f"We could not parse the JSON body of your request: {request.malformed or 'it must be an object'}.")
+    given = {key: value for key, value in body.items() if value is not None}
     model = given.get("model")
     if not isinstance(model, str) or not model:
         refuse("you must provide a model parameter", "model")
-    _check_settings(given)
-    messages = read_messages(given.get("messages"))
-    tools, choice = _tools(given), _choice(given)
+    _check_numbers(given)
+    _check_plain(given)
+    messages, tools = read_messages(given.get("messages")), _tools(given)
     prompt = prompt_tokens(messages, tools)
     if prompt >= window:
         raise Refused(overflow(prompt, window))
     ask = Ask(
         messages=messages,
         tools=tools,
-        choice=choice,
+        choice=_choice(given, tools),
         limit=min((given[name] for name in ("max_tokens", "max_completion_tokens") if name in given), default=None),
-        stop=_stop(given.get("stop", ())),
+        stop=_stop(given.get("stop", [])),
         shape=_shape(given.get("response_format", {"type": "text"})),
         prompt_tokens=prompt,
     )
-    stream = given.get("stream", False)
-    return ChatBody(model=model, ask=ask, stream=stream, include_usage=_include_usage(given, stream=stream))
+    return ChatBody(model=model, ask=ask, stream=given.get("stream", False), include_usage=_include_usage(given))
 
 
 def prompt_tokens(messages: tuple[Said, ...], tools: tuple[Tool, ...]) -> int:
@@ -88,114 +102,106 @@ def prompt_tokens(messages: tuple[Said, ...], tools: tuple[Tool, ...]) -> int:
 
 def overflow(used: int, window: int) -> Failure:
     """What vLLM says of a prompt that is too long."""
-    return Failure(
-        status=400,
-        message=f"This model's maximum context length is {window} tokens. However, your request has {used} input tokens. "
-        "Please reduce the length of the input messages.",
-        type="BadRequestError",
-        param="input_tokens",
-        code=400,
+    message = (
+        f"This model's maximum context length is {window} tokens. However, your request has {used} input tokens. "
+        "Please reduce the length of the input messages."
     )
+    return Failure(status=400, message=message, type="BadRequestError", param="input_tokens", code=400)
 
 
-def _check_settings(given: Mapping[str, Any]) -> None:
-    for name, (low, high) in _NUMBERS.items():
-        _check_number(name, given.get(name, low), low, high, int | float, "a number")
-    for name, (low, high) in _WHOLES.items():
-        _check_number(name, given.get(name, 1), low, high, int, "an integer")
-    for name in _SWITCHES:
-        if not isinstance(given.get(name, False), bool):
-            refuse(
-                f"Invalid type for '{name}': expected a boolean, but got {given[name]!r} instead.", name, "invalid_type"
-            )
-    for name in ("reasoning_effort", "user"):
-        if not isinstance(given.get(name, ""), str):
-            refuse(
-                f"Invalid type for '{name}': expected a string, but got {given[name]!r} instead.", name, "invalid_type"
-            )
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    for name, allowed in _NUMBERS.items():
+        if name in given:
+            _check_number(name, given[name], allowed)
 
 
-def _check_number(name: str, value: Any, low: float, high: float, kind: Any, words: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind):
-        refuse(f"Invalid type for '{name}': expected {words}, but got {value!r} instead.", name, "invalid_type")
-    if not low <= value <= high:
-        side, code = ("minimum", "below_min") if value < low else ("maximum", "above_max")
-        bound = f"{low if value < low else high:g}"
-        refuse(f"Invalid '{name}': {side} value is {bound}, but got {value!r} instead.", name, f"integer_{code}_value")
+def _check_number(name: str, value: Any, allowed: _Range) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if allowed.whole else int | float):
+        refuse_type(name, "an integer" if allowed.whole else "a number", value)
+    if not allowed.low <= value <= allowed.high:
+        below = value < allowed.low
+        words, code = ("minimum", "below_min") if below else ("maximum", "above_max")
+        bound = f"{allowed.low if below else allowed.high:g}"
+        kind = "integer" if allowed.whole else "decimal"
+        refuse(
+            f"Invalid '{name}': {words} value is {bound}, but got {shown(value)} instead.", name, f"{kind}_{code}_value"
+        )
+
+
+def _check_plain(given: Mapping[str, Any]) -> None:
+    for name, (kind, words) in _PLAIN.items():
+        if name in given and not isinstance(given[name], kind):
+            refuse_type(name, words, given[name])
 
 
 def _stop(value: Any) -> tuple[str, ...]:
-    stops = (value,) if isinstance(value, str) else value
-    if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) for stop in cast("list[Any]", stops)):
-        refuse(f"Invalid type for 'stop': expected a string or an array of strings, but got {value!r} instead.", "stop")
-    return tuple(stop for stop in cast("list[str]", stops) if stop)
+    stops = [value] if isinstance(value, str) else as_array(value)
+    if stops is None or not all(isinstance(stop, str) for stop in stops):
+        refuse_type("stop", "a string or an array of strings", value)
+    return tuple(stop for stop in stops if stop)
 
 
-def _include_usage(given: Mapping[str, Any], *, stream: bool) -> bool:
-    options = given.get("stream_options")
-    if options is None:
+def _include_usage(given: Mapping[str, Any]) -> bool:
+    if "stream_options" not in given:
         return False
-    if not stream:
+    if not given.get("stream"):
         refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
-    if not isinstance(options, dict):
-        refuse(f"Invalid type for 'stream_options': expected an object, but got {options!r} instead.", "stream_options")
-    wanted = cast("dict[str, Any]", options).get("include_usage", False)
+    options = as_object(given["stream_options"])
+    if options is None:
+        refuse_type("stream_options", "an object", given["stream_options"])
+    wanted = options.get("include_usage", False)
     if not isinstance(wanted, bool):
-        refuse(
-            f"Invalid type for 'stream_options.include_usage': expected a boolean, but got {wanted!r} instead.",
-            "stream_options",
-        )
+        refuse_type("stream_options.include_usage", "a boolean", wanted)
     return wanted
 
 
 def _tools(given: Mapping[str, Any]) -> tuple[Tool, ...]:
-    tools = given.get("tools", ())
-    if not isinstance(tools, list | tuple) or (not tools and "tools" in given):
-        refuse("Invalid 'tools': expected an array with at least one tool.", "tools")
-    return tuple(_tool(tool, place) for place, tool in enumerate(cast("list[Any]", tools)))
+    if "tools" not in given:
+        return ()
+    tools = as_array(given["tools"])
+    if not tools:
+        refuse_type("tools", "an array with at least one tool", given["tools"])
+    return tuple(_tool(tool, f"tools[{place}]") for place, tool in enumerate(tools))
 
 
-def _tool(tool: Any, place: int) -> Tool:
-    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-    if not isinstance(function, dict):
-        refuse(
-            f"Invalid 'tools[{place}]': expected a tool of type 'function', but got {tool!r} instead.",
-            f"tools[{place}]",
-        )
-    name = cast("dict[str, Any]", function).get("name")
-    if not isinstance(name, str) or not _NAME.match(name):
-        refuse(f"Invalid 'tools[{place}].function.name': {name!r} does not match '{_NAME.pattern}'.", f"tools[{place}]")
-    schema = cast("dict[str, Any]", function).get("parameters") or {}
-    if not isinstance(schema, dict):
-        refuse(f"Invalid 'tools[{place}].function.parameters': expected an object, not {schema!r}.", f"tools[{place}]")
-    return Tool(name, cast("dict[str, Any]", schema))
+def _tool(tool: Any, where: str) -> Tool:
+    fields = as_object(tool) or {}
+    function = as_object(fields.get("function"))
+    if fields.get("type") != "function" or function is None:
+        refuse_type(where, "a tool of type 'function'", tool)
+    name = function.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        refuse(f"Invalid '{where}.function.name': {shown(name)} does not match '^{_NAME.pattern}$'.", where)
+    schema = as_object(function.get("parameters") or {})
+    if schema is None:
+        refuse_type(f"{where}.function.parameters", "an object", function["parameters"])
+    return Tool(name, schema)
 
 
-def _choice(given: Mapping[str, Any]) -> str:
+def _choice(given: Mapping[str, Any], tools: tuple[Tool, ...]) -> str:
     choice = given.get("tool_choice", "auto")
-    if "tool_choice" in given and "tools" not in given:
+    if "tool_choice" in given and not tools:
         refuse("'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
     if choice in ("auto", "none", "required"):
-        return cast("str", choice)
-    function = cast("dict[str, Any]", choice).get("function") if isinstance(choice, dict) else None
-    name = cast("dict[str, Any]", function).get("name") if isinstance(function, dict) else None
-    offered = [tool.name for tool in _tools(given)]
+        return str(choice)
+    name = (as_object((as_object(choice) or {}).get("function")) or {}).get("name")
+    offered = [tool.name for tool in tools]
     if name not in offered:
-        refuse(f"Invalid 'tool_choice': {choice!r} names none of the tools {offered!r}.", "tool_choice")
+        refuse(f"Invalid 'tool_choice': {shown(choice)} names none of the tools {shown(offered)}.", "tool_choice")
     return f"={name}"
 
 
-def _shape(wanted: Any) -> Mapping[str, Any] | None:
-    kind = cast("dict[str, Any]", wanted).get("type") if isinstance(wanted, dict) else None
-    match kind:
+def _shape(value: Any) -> Mapping[str, Any] | None:
+    wanted = as_object(value) or {}
+    match wanted.get("type"):
         case "text":
             return None
         case "json_object":
-            return {"type": "object", "properties": {"reply": {"type": "string"}}, "required": ["reply"]}
+            return _FREE_OBJECT
         case "json_schema":
-            schema = wanted["json_schema"].get("schema") if isinstance(wanted.get("json_schema"), dict) else None
-            if isinstance(schema, dict):
-                return cast("dict[str, Any]", schema)
-            refuse("Invalid 'response_format.json_schema.schema': expected an object.", "response_format")
+            schema = as_object((as_object(wanted.get("json_schema")) or {}).get("schema"))
+            return (
+                schema if schema is not None else refuse_type("response_format.json_schema.schema", "an object", wanted)
+            )
         case _:
-            refuse(f"Invalid 'response_format': {wanted!r}.", "response_format")
+            refuse(f"Invalid 'response_format': {shown(value)}.", "response_format")

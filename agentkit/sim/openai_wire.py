@@ -68,10 +68,7 @@ def _model(name: str, stage: Stage) -> dict[str, Any]:
 
 def _chat(request: SimRequest, stage: Stage) -> SimResponse:
     try:
-        if request.malformed is not None:
-            message = f"We could not parse the JSON body of your request: {request.malformed}."
-            raise Refused(Failure(status=400, message=message, invalid=True))
-        body = read_chat(request.json, stage.window)
+        body = read_chat(request, stage.window)
         performance = stage.perform(body.ask)
     except Refused as refused:
         return refusal(refused.failure, refused.delay)

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from agentkit.sim import schema
 from agentkit.sim.chatter import chat, lead
-from agentkit.sim.script import CallOrder, Count, Plan, Say, Write
+from agentkit.sim.plan import CallOrder, Count, Plan, Say, Write
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
 from agentkit.sim.thread import Thread
@@ -68,7 +68,7 @@ class Composer:
     def _calls(self) -> tuple[Call, ...]:
         answered = any(said.role == "tool" for said in self.thread.since)
         orders = tuple(order for order in self._orders() if order.every or not answered)
-        if self.ask.choice == "none" or not self.ask.tools:
+        if self.ask.choice == "none":
             return ()
         return tuple(
             self._call(order, index)
@@ -86,10 +86,10 @@ class Composer:
         return self.plan.calls
 
     def _tool(self, name: str | None) -> str | None:
-        """The offered tool that a name means: itself, in another case, or as a part, such as weather for get_weather."""
+        """The offered tool that a name means: itself, in another case, or a part of it, as weather of get_weather."""
         names = [tool.name for tool in self.ask.tools]
         if name is None or name in names:
-            return name or names[0]
+            return name or next(iter(names), None)
         low = name.lower()
         same = [found for found in names if found.lower() == low]
         return next(iter(same or [found for found in names if low in found.lower()]), None)
@@ -102,43 +102,37 @@ class Composer:
         return Call(f"call_{digest(*key)[:24]}", name, given)
 
     def _text(self) -> str:
-        speech = self.plan.speech
-        if isinstance(speech, Say):
-            return speech.text
+        if isinstance(self.plan.speech, Say):
+            return self.plan.speech.text
         if self.ask.shape is not None:
             return json.dumps(schema.example(self.ask.shape, self.seed, self.thread.fingerprint), ensure_ascii=False)
-        heard = self._heard()
-        body = self._body(bool(heard))
-        return f"{heard} {body}".strip()
+        heard = self._results() or self._missing()
+        body = self._ordered()
+        return f"{heard} {body}".strip() if heard or body else chat(self.seed, self.thread)
 
-    def _body(self, heard: bool) -> str:
+    def _ordered(self) -> str:
         reach = _reach(self.plan)
         match self.plan.speech:
             case Count(to=to):
                 return ", ".join(str(number) for number in range(1, min(to, MAX_WORDS) + 1))
             case Write(words=words):
                 return prose(words, self.seed, self.thread.order)
-            case _ if reach:
-                return prose(reach, self.seed, self.thread.order)
             case _:
-                return "" if heard else chat(self.seed, self.thread)
+                return prose(reach, self.seed, self.thread.order)
 
-    def _heard(self) -> str:
-        """What the tools said, or that there is no such tool."""
+    def _results(self) -> str:
+        """What the tools said."""
         names = {call.id: call.name for said in self.thread.since for call in said.calls}
-        results = [
-            f"{lead(self.seed, place)} {names.get(said.call_id, 'The tool')} answered: {said.text[:_MOST_QUOTED]}"
-            for place, said in enumerate(said for said in self.thread.since if said.role == "tool")
-        ]
-        missing = [order.name for order in self.plan.calls if order.name and not self._tool_or_none(order.name)]
-        return (
-            "\n".join(results)
-            if results
-            else "".join(f"No tool named {name!r} is offered here." for name in missing[:1])
+        results = [said for said in self.thread.since if said.role == "tool"]
+        return "\n".join(
+            f"{lead(self.seed, place)} {names[said.call_id]} answered: {said.text[:_MOST_QUOTED]}"
+            for place, said in enumerate(results)
         )
 
-    def _tool_or_none(self, name: str) -> str | None:
-        return self._tool(name) if self.ask.tools else None
+    def _missing(self) -> str:
+        """That a tool is not offered."""
+        names = [order.name or "any" for order in self.plan.calls if self._tool(order.name) is None]
+        return f"No tool named {names[0]!r} is offered here." if names else ""
 
 
 def _reach(plan: Plan) -> int:

@@ -22,130 +22,60 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal, TypeAlias
+from itertools import islice
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from agentkit.errors import InvalidInput
-
-FaultKind = Literal["fail", "drop", "stall", "wait"]
-
-
-@frozen
-class Say:
-    """Exactly this text."""
-
-    text: str
-
-
-@frozen
-class Write:
-    """So many words of prose."""
-
-    words: int
-
-
-@frozen
-class Count:
-    """The numbers from 1 on."""
-
-    to: int
-
-
-Speech: TypeAlias = Say | Write | Count
-
-
-@frozen(kw_only=True)
-class CallOrder:
-    """Which tool to call."""
-
-    name: str | None
-    """None: the first one offered."""
-    times: int = 1
-    every: bool = False
-    arguments: str | None = None
-    """JSON text; None: made from the schema."""
-
-
-@frozen(kw_only=True)
-class Fault:
-    """Something that goes wrong."""
-
-    kind: FaultKind
-    after: int | None = None
-    """New tokens before it; None: before the first byte."""
-    times: int | None = 1
-    """None: every time."""
-    status: int = 500
-    retry_after: float | None = None
-    seconds: float = 0.0
-
-
-@frozen(kw_only=True)
-class Plan:
-    """What the words ask for."""
-
-    speech: Speech | None = None
-    think: int = 0
-    """Words of reasoning."""
-    calls: tuple[CallOrder, ...] = ()
-    limit: int | None = None
-    faults: tuple[Fault, ...] = ()
-
-    def over(self, base: Plan) -> Plan:
-        """This plan, with `base` where it is silent: what is said on the one hand, what happens to it on the other."""
-        said = self.speech is not None or self.calls
-        return Plan(
-            speech=self.speech if said else base.speech,
-            calls=self.calls if said else base.calls,
-            think=self.think or base.think,
-            limit=self.limit or base.limit,
-            faults=self.faults or base.faults,
-        )
-
-    def content(self) -> Plan:
-        """Only what is said."""
-        return evolve(self, limit=None, faults=())
-
+from agentkit.sim.plan import CallOrder, Count, Fault, FaultKind, Plan, Say, Speech, Write
 
 _N = r"\d{1,7}(?:\.\d{1,3})?"
+_SECOND = r"\s*s(?:ec(?:ond)?s?)?\b"
 _TIMES = r"(?:x\s?(?P<x>\d{1,4})|(?P<word>once|twice|thrice)|(?P<n>\d{1,4}|two|three|four|five|ten)\s+times)\b"
 _EVERY = r"(?P<every>every\s+time|each\s+time|always)\b"
 _AFTER = r"after\s+(?P<after>\d{1,7})\s+(?:words?|tokens?)\b"
-_RETRY = rf"(?:with\s+)?retry[\s-]after:?\s+(?P<retry>{_N})(?:\s*s(?:ec(?:ond)?s?)?)?\b"
-_SECONDS = rf"(?:for\s+)?(?P<seconds>{_N})\s*s(?:ec(?:ond)?s?)?\b"
-_MODIFIER = re.compile(rf"[\s,]*(?:and\s+)?(?:{_TIMES}|{_EVERY}|{_AFTER}|{_RETRY}|{_SECONDS})", re.I)
-
-_SAY = re.compile(
-    r"(?:^|[.,;:!?\n]|\b(?:and|then|please|now|just|first|only)\b)\s*(?P<order>say|repeat\s+after\s+me)\b[:\s]\s*", re.I
+_RETRY = rf"(?:with\s+)?retry[\s-]after:?\s+(?P<retry>{_N})(?:{_SECOND})?"
+_SECONDS = rf"(?:for\s+)?(?P<seconds>{_N}){_SECOND}"
+_NOT_TOOLS = frozenset(
+    {"me", "it", "him", "her", "us", "them", "you", "this", "that", "a", "an", "the", "my", "your", "for"}
 )
-_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "'": "'"}
-_CALL = re.compile(
-    r"\bcall\s+(?:(?P<any>(?:a|any|the|some)\s+tool)\b|(?:the\s+)?(?:tool\s+)?[\"'`]?(?P<name>[a-z_][\w-]*(?:\.[\w-]+)*)[\"'`]?)",
-    re.I,
-)
-_NOT_TOOLS = frozenset("me it him her us them you this that a an the my your for off on out".split())
-_WITH = re.compile(r"\s+with\s+(?=\{)", re.I)
-_THINK = re.compile(
-    r"\bthink(?:\s+(?:first|hard))?(?:\s+(?:for|in|with|about))?\s+(?P<n>\d{1,5})\s+(?:words?|tokens?)\b|\bthink\s+(?:first|hard)\b",
-    re.I,
-)
-_LIMIT = re.compile(r"\b(?:stop|cut)(?:\s+(?:at|after)\s+|@)(?P<n>\d{1,7})(?:\s+(?:tokens?|words?)\b)?", re.I)
-_FAULTS: tuple[tuple[FaultKind, re.Pattern[str]], ...] = (
-    ("fail", re.compile(r"\bfail(?:\s+with)?\s+(?:status\s+|http\s+)?(?P<status>[45]\d\d)\b", re.I)),
-    (
-        "drop",
-        re.compile(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|every\s+time|always)\b))", re.I),
-    ),
-    ("stall", re.compile(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after|for|{_N}\s*s)\b))", re.I)),
-    ("wait", re.compile(rf"\bwait(?=\s+(?:for\s+)?{_N}\s*s)", re.I)),
-)
-_COUNT = re.compile(r"\bcount\s+(?:up\s+)?to\s+(?P<n>\d{1,6})\b", re.I)
-_WORDS = re.compile(r"\b(?P<n>\d{1,3}(?:,\d{3})+|\d{1,7})[\s-]+words?\b", re.I)
 _NUMBERS = {"once": 1, "twice": 2, "thrice": 3, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb"}
 _DEFAULT_THOUGHT = 24
 _DEFAULT_STALL = 30.0
 _MOST_TIMES = 1000
+_MOST_ORDERS = 32
+"""Of one kind in one text."""
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+_MODIFIER = _pattern(rf"[\s,]{{0,8}}(?:and\s+)?(?:{_TIMES}|{_EVERY}|{_AFTER}|{_RETRY}|{_SECONDS})")
+_SAY = _pattern(
+    r"(?:^|[.,;:!?\n]|\b(?:and|then|please|now|just|first|only)\b)\s{0,8}"
+    r"(?P<order>say|repeat\s+after\s+me)\b[:\s]\s*"
+)
+_CALL = _pattern(
+    r"\bcall\s+(?:(?P<any>(?:a|any|the|some)\s+tool)\b"
+    r"|(?:the\s+)?(?:tool\s+)?[\"'`]?(?P<name>[a-z_][\w-]*(?:\.[\w-]+)*)[\"'`]?)"
+)
+_WITH = _pattern(r"\s{1,8}with\s{1,8}(?=\{)")
+_THINK = _pattern(
+    r"\bthink(?:\s+(?:first|hard))?(?:\s+(?:for|in|with|about))?\s+(?P<n>\d{1,5})\s+(?:words?|tokens?)\b"
+    r"|\bthink\s+(?:first|hard)\b"
+)
+_LIMIT = _pattern(r"\b(?:stop|cut)(?:\s+(?:at|after)\s+|@)(?P<n>\d{1,7})(?:\s+(?:tokens?|words?)\b)?")
+_FAULTS: tuple[tuple[FaultKind, re.Pattern[str]], ...] = (
+    ("fail", _pattern(r"\bfail(?:\s+with)?\s+(?:status\s+|http\s+)?(?P<status>[45]\d\d)\b")),
+    ("drop", _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|every\s+time|always)\b))")),
+    ("stall", _pattern(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after|for|{_N}\s*s)\b))")),
+    ("wait", _pattern(rf"\bwait(?=\s+(?:for\s+)?{_N}\s*s)")),
+)
+_COUNT = _pattern(r"\bcount\s+(?:up\s+)?to\s+(?P<n>\d{1,6})\b")
+_WORDS = _pattern(r"\b(?P<n>\d{1,3}(?:,\d{3})+|\d{1,7})[\s-]+words?\b")
 
 
 class _Words:
@@ -205,7 +135,7 @@ def _say(words: _Words) -> Say | None:
 
 def _calls(words: _Words) -> tuple[CallOrder, ...]:
     made: list[CallOrder] = []
-    for found in list(_CALL.finditer(words.text)):
+    for found in list(islice(_CALL.finditer(words.text), _MOST_ORDERS)):
         if found["any"] or found["name"].lower() not in _NOT_TOOLS:
             words.claim(*found.span())
             end, arguments = _arguments(words, found.end())
@@ -231,7 +161,10 @@ def _arguments(words: _Words, at: int) -> tuple[int, str | None]:
 def _faults(words: _Words) -> list[Fault]:
     made: list[Fault] = []
     for kind, pattern in _FAULTS:
-        while found := words.find(pattern):
+        for _ in range(_MOST_ORDERS):
+            found = words.find(pattern)
+            if not found:
+                break
             made.append(_fault(kind, found, words.modifiers(found.end())))
     return made
 
@@ -266,15 +199,17 @@ def _write(words: _Words) -> Write | None:
     return Write(int(found["n"].replace(",", ""))) if found else None
 
 
-def commands(text: str) -> list[Plan]:
+def commands(text: object) -> list[Plan]:
     """A command of a script as the plans of the replies that it governs: one each time, as `fail 429 x2` is two.
 
     Raises:
         InvalidInput: there is no order in it.
     """
-    plan = parse(text) if isinstance(text, str) else Plan()  # pyright: ignore[reportUnnecessaryIsInstance] - from JSON
+    plan = parse(text) if isinstance(text, str) else Plan()
     if plan == Plan():
-        raise InvalidInput(f"no order of the simulator: {text!r}; try 'say done', 'cut@40', 'drop@10' or 'fail 429 x2'")
+        raise InvalidInput(
+            f"no order of the simulator: {text!r:.200}; try 'say done', 'cut@40', 'drop@10' or 'fail 429 x2'"
+        )
     times = max((fault.times or 1 for fault in plan.faults), default=1)
     single = evolve(plan, faults=tuple(evolve(fault, times=None) for fault in plan.faults))
     return [single] * min(times, _MOST_TIMES)

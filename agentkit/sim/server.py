@@ -98,7 +98,7 @@ class SimServer:
         self._port = port
         self._expose = expose
         self._url: str | None = None
-        self._failed: BaseException | None = None
+        self._failed: list[BaseException] = []
         self._listening = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -124,13 +124,13 @@ class SimServer:
         if self._thread is not None:
             raise InvalidInput(f"the server runs already, at {self._url!r}")
         self._listening.clear()
-        self._failed = None
+        self._failed.clear()
         self._thread = threading.Thread(target=self._run, name="agentkit-sim", daemon=True)
         self._thread.start()
         self._listening.wait(_START)
         if self._url is None:
             self.close()
-            raise self._failed or OSError(f"the server did not start within {_START:g} seconds")
+            raise next(iter(self._failed), OSError(f"the server did not start within {_START:g} seconds"))
 
     def close(self) -> None:
         """End all connections and the thread."""
@@ -149,7 +149,7 @@ class SimServer:
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # noqa: BLE001 - raised in the thread that started this one
-            self._failed = error
+            self._failed.append(error)
         finally:
             self._listening.set()
 

@@ -1,4 +1,4 @@
-"""The simulator: a labelled stand-in for a backend. No AI, no network, no clock: bytes of a request to items of an answer.
+"""The simulator: a labelled stand-in for a backend. No AI, no network, no clock: a request in, items of an answer out.
 
 Only what all wires share lives here: state, the log of requests, and the way from a request to a performance.
 """
@@ -18,8 +18,9 @@ from attrs import evolve
 from agentkit.errors import InvalidInput
 from agentkit.sim import control, openai_wire
 from agentkit.sim.faultbook import FaultBook, Scripted
+from agentkit.sim.plan import Plan
 from agentkit.sim.reply import Composer
-from agentkit.sim.script import Plan, commands, parse
+from agentkit.sim.script import commands, parse
 from agentkit.sim.stage import Performance, failure, length
 from agentkit.sim.talk import Ask, Drop, Pause, Refused
 from agentkit.sim.thread import Thread, unravel, without_quotes

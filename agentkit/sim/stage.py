@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from agentkit.sim.script import Fault
+from agentkit.sim.plan import Fault
 from agentkit.sim.talk import (
     Break,
     CallPiece,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from attrs import frozen
 
@@ -31,12 +32,12 @@ class Thread:
     request: str | None = None
     """The words of the user who asked to continue; None where nobody did."""
 
-    @property
+    @cached_property
     def order(self) -> str:
         """The last words of the user."""
         return next((said.text for said in reversed(self.context) if said.role == "user"), "")
 
-    @property
+    @cached_property
     def since(self) -> tuple[Said, ...]:
         """What came after the last words of the user: calls and their results."""
         places = [place for place, said in enumerate(self.context) if said.role == "user"]
@@ -47,12 +48,12 @@ class Thread:
         """A reply begins with this request, rather than going on."""
         return self.prefix is None and not self.since
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Stands for the words of the context; the ids of calls and reasoning do not count."""
         return digest(*(_words(said) for said in self.context))
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Stands for the words up to the last ones of the user."""
         return digest(*(_words(said) for said in self.context[: len(self.context) - len(self.since)]))

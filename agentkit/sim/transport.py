@@ -1,41 +1,64 @@
-"""Transports that lead to a simulator in this process: no socket, no thread. Pauses are waited for, drops are raised."""
+"""Transports that lead to a simulator in this process: no socket, no thread. They wait for pauses and raise drops."""
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from agentkit.errors import ConnectionLost, Phase, TimeoutError  # noqa: A004 - agentkit's own, which is the builtin, too
 from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.sim.talk import Drop, Pause
-from agentkit.sim.wire import Item, SimResponse
 
 if TYPE_CHECKING:
     from agentkit._runtime.transport import StopSignal
     from agentkit.options import Timeouts
     from agentkit.sim.simulator import Simulator
+    from agentkit.sim.wire import Item
 
 
-class _Body:
-    """The items of an answer, with waits cut where a limit in seconds runs out."""
+class _Incoming:
+    """One answer as it comes in: what to wait for, and when a limit in seconds runs out."""
 
-    def __init__(self, response: SimResponse) -> None:
-        self.response = response
-        self.head = ResponseHead(response.status, {name.lower(): value for name, value in response.headers.items()})
+    def __init__(self, simulator: Simulator, request: HTTPRequest, timeouts: Timeouts) -> None:
+        target = urlsplit(request.url)._replace(scheme="", netloc="", fragment="").geturl()
+        self._response = simulator.handle(request.method, target, dict(request.headers), request.body)
+        headers = {name.lower(): value for name, value in self._response.headers.items()}
+        self.head = ResponseHead(self._response.status, headers)
+        self._total = timeouts.total
+        self._total_at = math.inf if timeouts.total is None else time.monotonic() + timeouts.total
         self._ahead: Item | None = None
-        self._pause = 0.0
-        """Seconds that are still to be waited for."""
+        self._owed = 0.0
+        """Seconds of a pause that are still to be waited for."""
+        self._limit: float | None = None
+        self._left = math.inf
+        self._phase: Phase = "first_byte"
+        self.expect("first_byte", timeouts.first_byte)
 
-    def wait(self, limit: float | None) -> float | None:
-        """Seconds to wait now, at most `limit`; None where the next item is no pause."""
-        while not self._pause:
-            item = self._next()
-            if not isinstance(item, Pause):
-                self._ahead = item
+    def expect(self, phase: Phase, limit: float | None) -> None:
+        """From here on, silence may last so long."""
+        self._phase, self._limit, self._left = phase, limit, math.inf if limit is None else limit
+        total_left = self._total_at - time.monotonic()
+        if total_left < self._left:
+            self._phase, self._limit, self._left = "total", self._total, max(0.0, total_left)
+
+    def wait(self) -> float | None:
+        """Seconds to wait now; None where something else comes next.
+
+        Raises:
+            TimeoutError: the limit ran out.
+        """
+        if not self._owed:
+            self._ahead = self._next()
+            if not isinstance(self._ahead, Pause):
                 return None
-            self._pause = item.seconds
-        waited = self._pause if limit is None else min(self._pause, limit)
-        self._pause -= waited
+            self._owed, self._ahead = self._ahead.seconds, None
+        if self._left <= 0:
+            raise TimeoutError(f"the simulator was silent for {self._limit:g} s", phase=self._phase)
+        waited = min(self._owed, self._left)
+        self._owed -= waited
+        self._left -= waited
         return waited
 
     def take(self) -> bytes:
@@ -43,62 +66,51 @@ class _Body:
         item = self._next()
         if isinstance(item, Drop):
             self._ahead = item
-            raise ConnectionLost("the simulator broke the connection")
+            raise ConnectionLost("the simulator broke the connection, as it was told to")
         return item if isinstance(item, bytes) else b""
 
-    @property
-    def late(self) -> bool:
-        """Whether a limit ran out in mid-pause."""
-        return self._pause > 0
-
-    def peek(self) -> None:
-        """Raise where the connection breaks here."""
+    def begin(self) -> None:
+        """Raise where the connection breaks before the head."""
         self._ahead = self.take() or None
+
+    def close(self) -> None:
+        self._response.close()
 
     def _next(self) -> Item | None:
         item, self._ahead = self._ahead, None
-        return item if item is not None else next(self.response.body, None)
-
-
-def _late(seconds: float | None, phase: Phase) -> TimeoutError:
-    return TimeoutError(f"the simulator sent nothing for {seconds:g} seconds", phase=phase)
-
-
-def _answer(simulator: Simulator, request: HTTPRequest) -> _Body:
-    parts = urlsplit(request.url)
-    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return _Body(simulator.handle(request.method, target, dict(request.headers), request.body))
+        return item if item is not None else next(self._response.body, None)
 
 
 class SimAnswer:
     """An open answer of `SimTransport`."""
 
-    def __init__(self, body: _Body, signal: StopSignal) -> None:
-        self._body = body
+    def __init__(self, incoming: _Incoming, signal: StopSignal) -> None:
+        self._incoming = incoming
         self._signal = signal
 
     @property
     def head(self) -> ResponseHead:
-        return self._body.head
+        return self._incoming.head
+
+    def begin(self) -> None:
+        """Wait for the head."""
+        self._wait()
+        self._incoming.begin()
 
     def read(self, timeout: float | None, /) -> bytes:
         """The next bytes, as they come; none at the end."""
-        self.wait(timeout, "idle")
-        return self._body.take()
-
-    def wait(self, limit: float | None, phase: Phase) -> None:
-        """Wait for as long as the simulator is silent."""
-        left = limit
-        self._signal.check()
-        while (seconds := self._body.wait(left)) is not None:
-            self._signal.wait(seconds)
-            left = None if left is None else left - seconds
-            if self._body.late:
-                raise _late(limit, phase)
+        self._incoming.expect("idle", timeout)
+        self._wait()
+        return self._incoming.take()
 
     def close(self) -> None:
         """Stop the reply."""
-        self._body.response.close()
+        self._incoming.close()
+
+    def _wait(self) -> None:
+        self._signal.check()
+        while (seconds := self._incoming.wait()) is not None:
+            self._signal.wait(seconds)
 
 
 class SimTransport:
@@ -110,11 +122,9 @@ class SimTransport:
     def open(self, request: HTTPRequest, timeouts: Timeouts, signal: StopSignal, /) -> SimAnswer:
         """Send a request and wait for the head of its answer."""
         signal.check()
-        body = _answer(self.simulator, request)
-        answer = SimAnswer(body, signal)
+        answer = SimAnswer(_Incoming(self.simulator, request, timeouts), signal)
         try:
-            answer.wait(timeouts.first_byte, "first_byte")
-            body.peek()
+            answer.begin()
         except BaseException:
             answer.close()
             raise
@@ -124,37 +134,38 @@ class SimTransport:
 class AsyncSimAnswer:
     """An open answer of `AsyncSimTransport`."""
 
-    def __init__(self, body: _Body) -> None:
-        self._body = body
+    def __init__(self, incoming: _Incoming) -> None:
+        self._incoming = incoming
 
     @property
     def head(self) -> ResponseHead:
-        return self._body.head
+        return self._incoming.head
 
-    async def read(self, timeout: float | None, /) -> bytes:  # noqa: ASYNC109 - the protocol's own
+    async def begin(self) -> None:
+        """Wait for the head."""
+        await self._wait()
+        self._incoming.begin()
+
+    async def read(self, timeout: float | None, /) -> bytes:
         """The next bytes, as they come; none at the end."""
-        await self.wait(timeout, "idle")
-        return self._body.take()
-
-    async def wait(self, limit: float | None, phase: Phase) -> None:
-        """Wait for as long as the simulator is silent."""
-        import anyio
-
-        left = limit
-        await anyio.sleep(0)
-        while (seconds := self._body.wait(left)) is not None:
-            await anyio.sleep(seconds)
-            left = None if left is None else left - seconds
-            if self._body.late:
-                raise _late(limit, phase)
+        self._incoming.expect("idle", timeout)
+        await self._wait()
+        return self._incoming.take()
 
     async def close(self) -> None:
         """Stop the reply."""
-        self.abandon()
+        self._incoming.close()
 
     def abandon(self) -> None:
         """Stop the reply without waiting."""
-        self._body.response.close()
+        self._incoming.close()
+
+    async def _wait(self) -> None:
+        import anyio.lowlevel
+
+        await anyio.lowlevel.checkpoint()
+        while (seconds := self._incoming.wait()) is not None:
+            await anyio.sleep(seconds)
 
 
 class AsyncSimTransport:
@@ -165,11 +176,9 @@ class AsyncSimTransport:
 
     async def open(self, request: HTTPRequest, timeouts: Timeouts, /) -> AsyncSimAnswer:
         """Send a request and wait for the head of its answer."""
-        body = _answer(self.simulator, request)
-        answer = AsyncSimAnswer(body)
+        answer = AsyncSimAnswer(_Incoming(self.simulator, request, timeouts))
         try:
-            await answer.wait(timeouts.first_byte, "first_byte")
-            body.peek()
+            await answer.begin()
         except BaseException:
             answer.abandon()
             raise

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from attrs import field, frozen
 
 from agentkit.sim.stage import Performance
 from agentkit.sim.talk import Ask, Drop, Failure, Pause
+
+_MOST_SHOWN = 200
 
 Item: TypeAlias = bytes | Pause | Drop
 """A piece of the body of an answer."""
@@ -69,6 +71,22 @@ class Stage(Protocol):
 
 
 Wire: TypeAlias = Callable[[SimRequest, Stage], SimResponse | None]
+
+
+def as_object(value: Any) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def as_array(value: Any) -> list[Any] | None:
+    """A JSON array; None for anything else."""
+    return cast("list[Any]", value) if isinstance(value, list) else None  # type: ignore[redundant-cast]
+
+
+def shown(value: Any) -> str:
+    """A value for a message: never much of it."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
 
 
 def encoded(value: Any) -> bytes:

@@ -1,0 +1,86 @@
+"""What the words of a user ask of the simulator, as values: what to say, what to call, where to cut, what goes wrong."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from attrs import evolve, frozen
+
+FaultKind = Literal["fail", "drop", "stall", "wait"]
+
+
+@frozen
+class Say:
+    """Exactly this text."""
+
+    text: str
+
+
+@frozen
+class Write:
+    """So many words of prose."""
+
+    words: int
+
+
+@frozen
+class Count:
+    """The numbers from 1 on."""
+
+    to: int
+
+
+Speech: TypeAlias = Say | Write | Count
+
+
+@frozen(kw_only=True)
+class CallOrder:
+    """Which tool to call."""
+
+    name: str | None
+    """None: the first one offered."""
+    times: int = 1
+    every: bool = False
+    arguments: str | None = None
+    """JSON text; None: made from the schema."""
+
+
+@frozen(kw_only=True)
+class Fault:
+    """Something that goes wrong."""
+
+    kind: FaultKind
+    after: int | None = None
+    """New tokens before it; None: before the first byte."""
+    times: int | None = 1
+    """None: every time."""
+    status: int = 500
+    retry_after: float | None = None
+    seconds: float = 0.0
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What the words ask for."""
+
+    speech: Speech | None = None
+    think: int = 0
+    """Words of reasoning."""
+    calls: tuple[CallOrder, ...] = ()
+    limit: int | None = None
+    faults: tuple[Fault, ...] = ()
+
+    def over(self, base: Plan) -> Plan:
+        """This plan, with `base` where it is silent: what is said on the one hand, what happens to it on the other."""
+        said = self.speech is not None or self.calls
+        return Plan(
+            speech=self.speech if said else base.speech,
+            calls=self.calls if said else base.calls,
+            think=self.think or base.think,
+            limit=self.limit or base.limit,
+            faults=self.faults or base.faults,
+        )
+
+    def content(self) -> Plan:
+        """Only what is said."""
+        return evolve(self, limit=None, faults=())
