@@ -26,12 +26,12 @@ from agentkit._runtime._pool import (
     LINGER_BYTES,
     LINGER_SECONDS,
     MAX_CONNECTIONS,
-    Inflater,
     Prepared,
     PreparedRequests,
     Shelf,
     can_send_again,
     head_of,
+    inflated_async,
     inflater_for,
     translated,
 )
@@ -159,6 +159,14 @@ def _trio_spawner(token: Any, trio: Any) -> Spawner:
     return spawn
 
 
+def spawner() -> Spawner:
+    """For the loop that is running."""
+    trio = _trio_here()
+    if trio is None:
+        return _asyncio_spawner(asyncio.get_running_loop())
+    return _trio_spawner(trio.lowlevel.current_trio_token(), trio)
+
+
 def _kill(connections: list[_Kept]) -> None:
     for kept in connections:
         kept.kill()
@@ -205,18 +213,17 @@ class AsyncHTTP:
         loop = self._loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = self._new_pool(loop)
+            pool = self._new_pool()
             pool.janitor = self._end_with_loop(pool, weakref.ref(loop))
             with self._lock:
                 self._pools[loop] = pool
             await anext(pool.janitor)
         return pool
 
-    def _new_pool(self, loop: Any) -> _LoopPool:
-        trio = _trio_here()
-        backend = LoopBackend() if trio is None else TrioBackend()
+    def _new_pool(self) -> _LoopPool:
+        backend = LoopBackend() if _trio_here() is None else TrioBackend()
         routes = Routes(lambda proxy, trust: async_factory(proxy, backend, trust), self._trust)
-        return _LoopPool(routes, _asyncio_spawner(loop) if trio is None else _trio_spawner(loop, trio))
+        return _LoopPool(routes, spawner())
 
     async def _end_with_loop(self, pool: _LoopPool, loop: weakref.ref[Any]) -> AsyncGenerator[None, None]:
         """Loops close the async generators that are still open when they end: the one moment to close connections."""
@@ -295,7 +302,9 @@ class AsyncHTTPAnswer:
             return self._after_end()
         self._call.expect(timeout)
         try:
-            data = await (anext(self._chunks, b"") if self._inflater is None else self._inflate(self._inflater))
+            data = await (
+                anext(self._chunks, b"") if self._inflater is None else inflated_async(self._inflater, self._chunks)
+            )
         except BaseException as error:
             self._pool.reading.discard(self._chunks)
             self._drop()
@@ -306,17 +315,6 @@ class AsyncHTTPAnswer:
             self._whole = True
             await self._release()
         return data
-
-    async def _inflate(self, inflater: Inflater) -> bytes:
-        while True:
-            piece = inflater.get()
-            if piece:
-                return piece
-            data = await anext(self._chunks, b"")
-            if not data:
-                inflater.end()
-                return b""
-            inflater.put(data)
 
     def _after_end(self) -> bytes:
         if self._whole:

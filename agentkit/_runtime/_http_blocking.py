@@ -19,12 +19,12 @@ from agentkit._runtime._pool import (
     LINGER_SECONDS,
     MAX_CONNECTIONS,
     Gate,
-    Inflater,
     Prepared,
     PreparedRequests,
     Shelf,
     can_send_again,
     head_of,
+    inflated,
     inflater_for,
     translated,
 )
@@ -200,7 +200,7 @@ class BlockingAnswer:
         call.expect(timeout)
         try:
             call.check()
-            data = next(self._chunks, b"") if self._inflater is None else self._inflate(self._inflater)
+            data = next(self._chunks, b"") if self._inflater is None else inflated(self._inflater, self._chunks)
         except BaseException as error:
             self._release()
             if isinstance(error, Exception):
@@ -210,17 +210,6 @@ class BlockingAnswer:
             self._whole = True
             self._release()
         return data
-
-    def _inflate(self, inflater: Inflater) -> bytes:
-        while True:
-            piece = inflater.get()
-            if piece:
-                return piece
-            data = next(self._chunks, b"")
-            if not data:
-                inflater.end()
-                return b""
-            inflater.put(data)
 
     def _after_end(self) -> bytes:
         if self._whole:

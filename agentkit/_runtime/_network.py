@@ -263,6 +263,12 @@ def shut(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def cut(sock: Any) -> None:
+    """End an async connection from any thread; its loop finds the end."""
+    with contextlib.suppress(OSError, AttributeError):  # it may be closed, or have no socket
+        sock.shutdown(socket.SHUT_RDWR)
+
+
 def is_readable(sock: Any) -> bool:
     """Something is there to be read, or the end; with an idle connection that means it is of no more use."""
     number = sock.fileno()

@@ -16,17 +16,12 @@ from typing import Any, TypeVar, cast
 
 import httpcore
 
-from agentkit._runtime._network import Deadline, is_readable, no_connection, patience
+from agentkit._runtime._network import Deadline, cut, is_readable, no_connection, patience
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004 - also the builtin
 
 _HIGH_WATER = 256 << 10
 """Unread bytes at which the other side has to wait."""
 T = TypeVar("T")
-
-
-def cut(sock: Any) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _of(timeout: Any, fallback: Deadline) -> Deadline:

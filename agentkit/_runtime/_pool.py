@@ -11,6 +11,7 @@ import threading
 import zlib
 from base64 import b64encode
 from collections import deque
+from collections.abc import AsyncIterator, Iterator
 from typing import Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -339,3 +340,29 @@ def inflater_for(head: ResponseHead, where: str) -> Inflater | None:
             return Inflater(where)
         case other:
             raise ProtocolError(f"{where} compressed its answer with {other[:40]!r}, which was not asked for")
+
+
+def inflated(inflater: Inflater, chunks: Iterator[bytes]) -> bytes:
+    """The next piece of the body as it was before compression; none at its end."""
+    while True:
+        piece = inflater.get()
+        if piece:
+            return piece
+        data = next(chunks, b"")
+        if not data:
+            inflater.end()
+            return b""
+        inflater.put(data)
+
+
+async def inflated_async(inflater: Inflater, chunks: AsyncIterator[bytes]) -> bytes:
+    """The same from an async body."""
+    while True:
+        piece = inflater.get()
+        if piece:
+            return piece
+        data = await anext(chunks, b"")
+        if not data:
+            inflater.end()
+            return b""
+        inflater.put(data)

@@ -12,6 +12,17 @@ import ssl
 
 from agentkit._runtime._http_aio import AsyncHTTP
 from agentkit._runtime._http_blocking import BlockingHTTP
+from agentkit._runtime.clients import AsyncClientTransport, ClientTransport
+
+__all__ = [
+    "AsyncClientTransport",
+    "AsyncHTTPTransport",
+    "ClientTransport",
+    "HTTPTransport",
+    "shared_async_transport",
+    "shared_transport",
+    "trust",
+]
 
 
 def trust() -> ssl.SSLContext:
