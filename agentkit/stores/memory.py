@@ -9,12 +9,8 @@ from threading import Lock
 
 from attrs import define, field
 
-from agentkit.errors import ConversationBusy, InvalidInput, StaleWriter, StoreError
 from agentkit.store import ConversationInfo, Entry, Lease, Record
-from agentkit.stores._names import check_name
-
-PATIENCE = 5.0
-"""Seconds after which a waiting owner that has not asked again loses its place."""
+from agentkit.stores import _rules as rules
 
 
 @define(eq=False)
@@ -55,9 +51,9 @@ class _Turnstile:
 
     def admits(self, owner: str, now: float) -> bool:
         """Note that `owner` asks; True where the lease is free and nobody came first."""
-        self.waiting[owner] = now
-        for other in [other for other, asked in self.waiting.items() if now - asked > PATIENCE]:
+        for other in [other for other, asked in self.waiting.items() if now - asked > rules.PATIENCE]:
             del self.waiting[other]
+        self.waiting[owner] = now
         return self.lease is None and next(iter(self.waiting)) == owner
 
 
@@ -93,9 +89,7 @@ class MemoryStore:
             journal = self._journals.get(name)
             version = journal.version if journal else 0
             if version != expect:
-                raise StaleWriter(f"conversation {name!r} is at version {version}, not {expect}; read it again")
-            if not records:
-                return version
+                raise rules.outdated(name, version, expect)
             now = time.time()
             journal = journal or self._create(name, now)
             journal.updated, journal.written = now, next(self._writes)
@@ -104,6 +98,7 @@ class MemoryStore:
 
     def acquire(self, name: str, owner: str, /) -> Lease | None:
         self._check(name)
+        rules.check_name(owner, of="an owner")
         with self._lock:
             turnstile = self._turnstiles.setdefault(name, _Turnstile())
             if turnstile.lease is not None and turnstile.lease.owner == owner:
@@ -144,15 +139,11 @@ class MemoryStore:
 
     def fork(self, name: str, new_name: str, /, *, at: int) -> None:
         self._check(name)
-        check_name(new_name)
+        rules.check_name(new_name)
         with self._lock:
             parent = self._journals.get(name)
-            if parent is None:
-                raise InvalidInput(f"there is no conversation {name!r} to fork")
-            if not 0 <= at <= parent.version:
-                raise InvalidInput(f"conversation {name!r} has versions 0 to {parent.version}, not {at!r}")
-            if new_name in self._journals:
-                raise InvalidInput(f"conversation {new_name!r} exists already; choose another name for the fork")
+            version = parent.version if parent else None
+            rules.check_fork(name, version, new_name, at, taken=new_name in self._journals)
             journal = self._create(new_name, time.time())
             journal.parent, journal.base = parent, at
 
@@ -165,8 +156,9 @@ class MemoryStore:
     def delete(self, name: str, /) -> bool:
         self._check(name)
         with self._lock:
-            if self._busy(name):
-                raise ConversationBusy(f"conversation {name!r} is being written; delete it once its turn is over")
+            turnstile = self._turnstiles.get(name)
+            if turnstile is not None and turnstile.lease is not None:
+                raise rules.busy(name, turnstile.lease.owner)
             journal = self._journals.pop(name, None)
             if journal is not None:
                 journal.deleted = True
@@ -179,20 +171,18 @@ class MemoryStore:
             self._turnstiles.clear()
 
     def _check(self, name: object) -> None:
-        check_name(name)
+        rules.check_name(name)
         self._check_open()
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError("the store was used after close(); make a new MemoryStore")
+            raise rules.closed(self)
 
     def _check_lease(self, name: str, lease: Lease) -> None:
         turnstile = self._turnstiles.get(name)
         held = turnstile.lease if turnstile else None
-        if held is None or lease.name != name:
-            raise StaleWriter(f"{lease.owner!r} holds no lease on conversation {name!r} any more")
         if held != lease:
-            raise StaleWriter(f"{held.owner!r} took conversation {name!r} over from {lease.owner!r}")
+            raise rules.lost(lease, name, held.owner if held else None)
 
     def _create(self, name: str, now: float) -> _Journal:
         journal = self._journals[name] = _Journal(name, now, now, next(self._writes))
