@@ -367,8 +367,11 @@ class AsyncHTTPAnswer:
         self._pool.leave()
 
     async def _end_iterator(self) -> None:
+        """Let httpcore run into the closed connection: closing its iterators from outside reaches the outer one only."""
         try:
-            await cast("AsyncGenerator[bytes, None]", self._chunks).aclose()
+            with contextlib.suppress(Exception):
+                async for _ in self._chunks:
+                    pass
         finally:
             self._pool.reading.discard(self._chunks)
 
@@ -382,5 +385,4 @@ class AsyncHTTPAnswer:
 
     async def _end_abandoned(self) -> None:
         self._drop()
-        with contextlib.suppress(Exception):
-            await self._end_iterator()
+        await self._end_iterator()

@@ -11,13 +11,14 @@ import builtins
 import contextlib
 import ipaddress
 import math
+import os
 import select
 import socket
 import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import httpcore
@@ -196,20 +197,33 @@ def patience(left: float | None, addresses: int) -> float | None:
 
 def no_connection(where: str, error: BaseException) -> ConnectError:
     """Says in one line why no connection was made."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message or "certificate verify failed"
+            return ConnectError(f"the certificate of {where} cannot be trusted: {why}; SSL_CERT_FILE names own ones")
+    system = [cause for cause in causes if isinstance(cause, OSError) and cause.errno]
+    return ConnectError(f"cannot connect to {where}: {reason(system[0] if system else error)}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what lies under it; trio gathers the attempts on several addresses in a group."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
-        why = cause.verify_message or "certificate verify failed"
-        return ConnectError(f"{where} shows a certificate that cannot be trusted: {why}; SSL_CERT_FILE names own ones")
-    return ConnectError(f"cannot connect to {where}: {reason(error)}")
+    for _ in range(10):
+        if cause is None:
+            return
+        yield cause
+        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
+        cause = inner or cause.__cause__ or cause.__context__
 
 
 def reason(error: BaseException) -> str:
-    """The words of the system for what happened, without numbers and addresses."""
+    """The words of the system for what happened, without addresses."""
     match error:
         case ssl.SSLError():
             return f"TLS failed: {error.reason or 'the handshake was broken off'}"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
         case OSError(strerror=str(text)) if text:
             return text
         case UnicodeError():

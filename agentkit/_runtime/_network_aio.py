@@ -121,6 +121,8 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self.abort()
 
     def abort(self) -> None:
+        self._eof = True
+        self._error = self._error or ConnectionAbortedError()
         if self._transport is not None:
             self._transport.abort()
 
