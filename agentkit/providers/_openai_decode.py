@@ -28,6 +28,7 @@ _LONGEST_FIELD = len(b"event:")
 _LINES_OF_JSON = re.compile(r"ndjson|jsonl|json-seq|stream\+json")
 _DONE = "[DONE]"
 _UNQUOTED = re.compile(r'\s*\{\s*"error"')
+_scan = json.JSONDecoder().raw_decode
 _PROBE = "a text that no answer holds"
 _LESSONS = 8
 _EXCERPT = 4 * BODY_CHARS
@@ -38,11 +39,11 @@ _Form = Literal["stream", "document", "alien"]
 class _Template:
     """A frame with a hole where its text was: most frames of a stream differ in nothing else."""
 
-    __slots__ = ("_after", "_before", "_end", "_kind", "_start", "used")
+    __slots__ = ("_after", "_before", "_kind", "_rest", "_start", "used")
 
     def __init__(self, before: str, after: str, kind: type[TextDelta | ReasoningDelta]) -> None:
-        self._before, self._after, self._kind = before, after, kind
-        self._start, self._end = len(before), -len(after)
+        self._before, self._after, self._kind = before + '"', after, kind
+        self._start, self._rest = len(before), len(after)
         self.used = False
 
     @classmethod
@@ -57,14 +58,17 @@ class _Template:
             return None
         if _PROBE not in found or "" not in found:
             return None
-        return cls(before + '"', '"' + after, TextDelta if found[0] else ReasoningDelta)
+        return cls(before, after, TextDelta if found[0] else ReasoningDelta)
 
     def read(self, data: str) -> TextDelta | ReasoningDelta | None:
         """The delta of a frame that fits; None for one that has to be parsed."""
         if data.startswith(self._before) and data.endswith(self._after):
-            text = data[self._start : self._end]
-            # no quote, no escape, no control character: the text stands for itself
-            if text and text.isprintable() and '"' not in text and "\\" not in text:
+            try:
+                text, end = _scan(data, self._start)
+            except ValueError:
+                return None
+            # halves of characters are not printable: they are joined by the reader
+            if end == len(data) - self._rest and text and (text.isascii() or text.isprintable()):
                 self.used = True
                 return self._kind(text)
         return None
@@ -232,7 +236,7 @@ class ChatDecoder:
         if not word and frame.event != "error":
             return False
         value = self._value(frame)
-        if frame.event == "error" or isinstance(value, str) or value.get("error") or value.get("object") == "error":
+        if frame.event == "error" or isinstance(value, str) or _is_error(value):
             self._fault(self._errors.inside(self._head, value, frame.data), out)
             return False
         return self._read(frame.data, value, out)
@@ -288,6 +292,12 @@ class ChatDecoder:
         self._reader.end(out, whole=False)
         out.append(Fault(error))
         self._over = True
+
+
+def _is_error(value: Mapping[str, Any]) -> bool:
+    if value.get("error") or "error" in (value.get("object"), value.get("type")):
+        return True
+    return "choices" not in value and bool(value.get("detail"))
 
 
 def _why(error: Exception) -> str:

@@ -122,7 +122,19 @@ class JSONLines:
 class EventStream:
     """Reads an event stream as the WHATWG standard defines it, with the deviation named above."""
 
-    __slots__ = ("_cr", "_data", "_event", "_id", "_limit", "_over", "_replaced", "_size", "_start", "_tail")
+    __slots__ = (
+        "_between",
+        "_cr",
+        "_data",
+        "_event",
+        "_id",
+        "_limit",
+        "_over",
+        "_replaced",
+        "_size",
+        "_start",
+        "_tail",
+    )
 
     def __init__(self, *, max_line: int) -> None:
         self._limit = max_line
@@ -130,6 +142,7 @@ class EventStream:
         self._start: bytes | None = b""  # what may become a byte order mark; None once that is decided
         self._cr = False  # the last byte was a CR: an LF that follows belongs to it
         self._over = False
+        self._between = False  # nothing of an event has come, so whole events can be read at once
         self._id = ""
         self._clear()
 
@@ -141,18 +154,21 @@ class EventStream:
 
     def feed(self, data: bytes) -> list[Item]:
         """Items that `data` completes."""
+        if self._between and data.endswith(b"\n\n") and len(data) <= self._limit:
+            quick = self._whole_events(data)
+            if quick is not None:
+                return quick
         if self._over or not data:
             return []
         if self._start is not None:
             data = self._unmarked(data)
         if self._cr or b"\r" in data:
             data = self._line_feeds(data)
-        if data.endswith(b"\n\n") and not (self._tail.size or self._data or self._event or self._replaced):
-            return self._blocks(data)
         items: list[Item] = []
         self._lines(self._tail.lines(data), items)
         if self._tail.size > self._limit and not self._over:
             self._refuse(items)
+        self._between = not self._begun()
         return items
 
     def close(self) -> list[Item]:
@@ -161,7 +177,12 @@ class EventStream:
         if not self._over:
             self._lines([(self._start or b"") + self._tail.take(), b""], items)
             self._over = True
+            self._between = False
         return items
+
+    def _begun(self) -> bool:
+        part = self._tail.size or self._data or self._event or self._replaced
+        return bool(part) or self._cr or self._over or self._start is not None
 
     def _unmarked(self, data: bytes) -> bytes:
         data = (self._start or b"") + data
@@ -179,17 +200,21 @@ class EventStream:
             self._cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _blocks(self, data: bytes) -> list[Item]:
-        """The usual case, made quick: whole events, most of them one line of data."""
+    def _whole_events(self, data: bytes) -> list[Item] | None:
+        """The usual case, made quick: events, each most often one line of data; None for what is less usual."""
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return None
+        if "\r" in text:
+            return None
         items: list[Item] = []
-        for block in data[:-2].split(b"\n\n"):
-            if block.startswith(b"data: ") and b"\n" not in block and len(block) <= self._limit:
-                text, replaced = decoded(block[6:])
-                items.append(Frame(text, "", self._id, replaced))
+        alone = text.find("\n") == len(text) - 2
+        for block in (text[:-2],) if alone else text[:-2].split("\n\n"):
+            if block.startswith("data: ") and "\n" not in block:
+                items.append(Frame(block[6:], "", self._id))
             else:
-                self._lines([*block.split(b"\n"), b""], items)
-                if self._over:
-                    break
+                self._lines([*block.encode().split(b"\n"), b""], items)
         return items
 
     def _lines(self, lines: list[bytes], items: list[Item]) -> None:
