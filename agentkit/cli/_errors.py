@@ -1,0 +1,86 @@
+"""From a failure to one line for the user and an exit code.
+
+May hold wording and codes: what happened, where the value came from, what to type. Never a key.
+"""
+
+from __future__ import annotations
+
+from agentkit.errors import (
+    AgentKitError,
+    AuthError,
+    ConnectError,
+    ContextOverflow,
+    InvalidInput,
+    NotConfigured,
+    RateLimited,
+    StoreError,
+    Unsupported,
+)
+from agentkit.usage import Outcome
+
+OK, FAILED, USAGE, NOT_CONFIGURED, INCOMPLETE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 141
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be done."""
+
+
+def exit_code(error: Exception) -> int:
+    """The code that a script sees for `error`."""
+    match error:
+        case NotConfigured():
+            return NOT_CONFIGURED
+        case UsageError() | InvalidInput():
+            return USAGE
+        case AgentKitError() if error.reply is not None and error.reply.outcome is not Outcome.FAILED:
+            return INCOMPLETE
+        case _:
+            return FAILED
+
+
+def explain(error: Exception, backend: str = "") -> str:
+    """One line: what happened and what to do."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    hint = _hint(error, backend)
+    return f"{said.rstrip('.')}. {hint}" if hint else said
+
+
+def _hint(error: Exception, backend: str) -> str:
+    match error:
+        case AuthError():
+            return _about_key(backend)
+        case ConnectError():
+            return _about_address(backend)
+        case ContextOverflow():
+            return "The conversation has outgrown the model's window: /undo, or begin a new one"
+        case RateLimited() if error.retry_after:
+            return f"The backend asks to wait {error.retry_after:g} s"
+        case StoreError():
+            return "agentkit doctor looks at the store; --no-store works without one"
+        case Unsupported():
+            return "agentkit models lists the other backends"
+        case _:
+            return ""
+
+
+def _about_key(backend: str) -> str:
+    from agentkit.cli._settings import key_name, key_origin
+
+    origin = key_origin(backend)
+    if origin is None:
+        return f"No key was sent. Try: export {key_name(backend)}=..."
+    return f"The key came from {origin}. Put a valid one there; agentkit models shows what is found"
+
+
+def _about_address(backend: str) -> str:
+    from agentkit.cli._settings import url_origin
+
+    origin = url_origin(backend)
+    if origin is None:
+        return "Is the server running? --base-url URL says where it is"
+    return f"Its address came from {origin}. Is the server running there?"
+
+
+def is_expected(error: Exception) -> bool:
+    """A failure that needs no traceback: ours, or the system's word on a file or a socket."""
+    return isinstance(error, AgentKitError | UsageError | OSError)

@@ -1,0 +1,34 @@
+"""From options to a conversation."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from agentkit.cli._settings import Choice, choose
+from agentkit.cli._shelf import Shelf
+from agentkit.options import Options
+
+if TYPE_CHECKING:
+    from agentkit.conversation import Conversation
+
+
+def choice_of(arguments: Namespace, *, watched: bool) -> Choice:
+    """The model that the options or the settings name."""
+    return choose(arguments.model, watched=watched, pace=arguments.pace, base_url=arguments.base_url)
+
+
+def conversation(
+    choice: Choice, shelf: Shelf, name: str, arguments: Namespace, *, system: str | None = None
+) -> Conversation:
+    """Open a conversation of the shelf with a model."""
+    from agentkit.conversation import Conversation
+
+    return Conversation(
+        choice.model,
+        system=system if system is not None else arguments.system,
+        store=shelf.store,
+        name=name,
+        options=Options(max_tokens=arguments.max_tokens, temperature=arguments.temperature),
+        base_url=arguments.base_url if isinstance(choice.model, str) else None,
+    )

@@ -1,0 +1,200 @@
+"""The words of the command line. May hold options, their help, and which module runs each command."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TypeAlias
+
+Parser: TypeAlias = argparse.ArgumentParser
+
+EPILOG = """commands:
+  agentkit ["PROMPT"]            ask once; without a prompt, chat
+  agentkit chat [NAME]           talk; NAME reopens a conversation or begins one
+  agentkit resume [NAME]         finish a reply that was cut, and print the whole of it
+  agentkit ls | show | rm        stored conversations
+  agentkit models | doctor       what is configured, and what is wrong with it
+  agentkit sim serve             the simulator as a server: OpenAI's wire, no AI
+  agentkit demo                  what agentkit does that others do not, in 20 seconds, offline
+
+examples:
+  agentkit -m sim "write 100 words"          without any setup: a simulator, no AI
+  agentkit "Explain this error" < build.log  input and prompt together
+  agentkit -c "shorter"                      go on with the last conversation
+  git diff | agentkit -s "Write a commit message" --quiet | git commit -F -
+
+exit codes: 0 done, 1 backend or network failed, 2 usage, 3 nothing configured,
+            4 reply incomplete, 130 interrupted (what came is printed and stored)
+"""
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments; `.run` is the function of the command."""
+    command, rest = _command(list(words))
+    return _COMMANDS[command]().parse_args(rest)
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """The command, wherever it stands among the options, and the other words."""
+    place = _first_word(words)
+    if place is None or words[place] not in _COMMANDS:
+        _refuse_typo(words, place)
+        return "", words
+    return words[place], words[:place] + words[place + 1 :]
+
+
+def _first_word(words: list[str]) -> int | None:
+    """Where the first word stands that belongs to no option."""
+    place = 0
+    while place < len(words) and words[place] != "--":
+        if not words[place].startswith("-") or words[place] == "-":
+            return place
+        place += 2 if words[place] in _WITH_VALUE else 1
+    return None
+
+
+def _refuse_typo(words: list[str], place: int | None) -> None:
+    """A single word that looks like a command was hardly meant for a model."""
+    if place is None or len(words) > 1:
+        return
+    close = difflib.get_close_matches(words[place], [name for name in _COMMANDS if len(name) > 3], n=1, cutoff=0.8)  # noqa: PLR2004 - short names look like anything
+    if close:
+        _ask().error(
+            f"{words[place]!r} is no command; did you mean {close[0]!r}? As a prompt: agentkit -- {words[place]}"
+        )
+
+
+def _runs(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        return int(getattr(import_module(f"agentkit.cli.{module}"), function)(arguments))
+
+    return run
+
+
+def _new(name: str, description: str, module: str, function: str, *, epilog: str | None = None) -> Parser:
+    parser = argparse.ArgumentParser(
+        prog=f"agentkit {name}".strip(),
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=_runs(module, function))
+    parser.add_argument("-v", "--verbose", action="store_true", help="more about what happens; tracebacks")
+    return parser
+
+
+def _add_store(parser: Parser) -> None:
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument("--store", metavar="SPEC", help="where conversations are kept, such as sqlite:///chats.db")
+    kept.add_argument("--no-store", action="store_true", help="keep nothing")
+
+
+def _add_model(parser: Parser) -> None:
+    parser.add_argument("-m", "--model", metavar="MODEL", help="BACKEND/MODEL, or sim; else AGENTKIT_MODEL")
+    parser.add_argument("-s", "--system", metavar="TEXT", help="standing instructions")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="the most tokens of one reply")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
+    parser.add_argument("--base-url", metavar="URL", help="where the backend is")
+    parser.add_argument("--pace", type=float, metavar="SECONDS", help="of the simulator: seconds per token")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no notes; errors and cut replies are still told")
+    _add_store(parser)
+
+
+def _ask() -> Parser:
+    parser = _new("", "Converse with language models, and lose nothing.", "ask", "ask", epilog=EPILOG)
+    parser.add_argument("-V", "--version", action="store_true", help="print the version")
+    parser.add_argument("prompt", nargs="*", help="what to say; piped input comes before it")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("-c", "--continue", dest="last", action="store_true", help="in the last conversation")
+    which.add_argument("-n", "--name", metavar="NAME", help="in this conversation, a new one if need be")
+    _add_model(parser)
+    return parser
+
+
+def _resume() -> Parser:
+    parser = _new("resume", "Finish a reply that was cut or interrupted; prints the whole reply.", "ask", "resume")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation; else the last one")
+    _add_model(parser)
+    return parser
+
+
+def _chat() -> Parser:
+    parser = _new("chat", "Talk. Without a terminal, each line of the input is a message.", "chat", "chat")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation to reopen or to begin")
+    parser.add_argument("-c", "--continue", dest="last", action="store_true", help="reopen the last conversation")
+    _add_model(parser)
+    return parser
+
+
+def _ls() -> Parser:
+    parser = _new("ls", "List the stored conversations, the last one first.", "stored", "ls")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--all", action="store_true", help="all of them, not only the last 20")
+    _add_store(parser)
+    return parser
+
+
+def _show() -> Parser:
+    parser = _new("show", "Print a conversation.", "stored", "show")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="else the last one")
+    parser.add_argument("--json", action="store_true", help="as JSON that agentkit.messages_from_json reads")
+    _add_store(parser)
+    return parser
+
+
+def _rm() -> Parser:
+    parser = _new("rm", "Delete conversations. Forks of them keep what they share.", "stored", "rm")
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    _add_store(parser)
+    return parser
+
+
+def _doctor() -> Parser:
+    parser = _new("doctor", "Look at the installation; exit code 1 where something is wrong.", "doctor", "doctor")
+    _add_store(parser)
+    return parser
+
+
+def _models() -> Parser:
+    parser = _new("models", "The backends, and which are configured. Asks nobody.", "models", "models")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _sim() -> Parser:
+    parser = _new("sim", "Serve the simulator on this machine until interrupted.", "sim", "serve")
+    parser.add_argument("action", choices=["serve"])
+    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help="a loopback address (%(default)s)")
+    parser.add_argument("--port", type=int, default=0, metavar="PORT", help="0 takes a free one (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one gives other replies")
+    parser.add_argument("--pace", type=float, default=0.0, metavar="SECONDS", help="seconds per token (%(default)s)")
+    return parser
+
+
+def _demo() -> Parser:
+    parser = _new("demo", "Cut, kill and finish replies, with the simulator: offline, 20 seconds.", "demo", "demo")
+    parser.add_argument("--fast", action="store_true", help="without the slow streaming")
+    return parser
+
+
+_COMMANDS: dict[str, Callable[[], Parser]] = {
+    "": _ask,
+    "chat": _chat,
+    "resume": _resume,
+    "ls": _ls,
+    "show": _show,
+    "rm": _rm,
+    "models": _models,
+    "doctor": _doctor,
+    "sim": _sim,
+    "demo": _demo,
+}
+_WITH_VALUE = frozenset(
+    name
+    for names in ("-m --model -s --system -n --name", "--max-tokens --temperature --base-url --pace", "--store --host")
+    for name in [*names.split(), "--port", "--seed"]
+)

@@ -1,0 +1,167 @@
+"""A turn on the screen: its events as they come, Ctrl-C that stops it, and what is said at its end."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from agentkit.cli._errors import explain
+from agentkit.cli._screen import Screen
+from agentkit.errors import AgentKitError
+from agentkit.events import (
+    Continuing,
+    Event,
+    Notice,
+    ReasoningDelta,
+    Reply,
+    Retrying,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from agentkit.usage import Outcome
+
+if TYPE_CHECKING:
+    from agentkit import Turn
+
+
+@frozen
+class Played:
+    """What a turn came to."""
+
+    reply: Reply | None
+    error: AgentKitError | None = None
+    stopped: bool = False
+    """By Ctrl-C."""
+
+    @property
+    def words(self) -> int:
+        return len(self.reply.text.split()) if self.reply is not None else 0
+
+    @property
+    def complete(self) -> bool:
+        return self.error is None and self.reply is not None and self.reply.outcome is Outcome.COMPLETE
+
+
+class Stopper:
+    """While it is entered, Ctrl-C stops the turn and keeps its partial reply; a second one breaks off at once."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.pressed = False
+        self._turn = turn
+        self._before: Any = None
+        # The handler runs in the middle of anything, so it may take no lock: this queue is made for that.
+        self._presses: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Stopper:
+        self._watcher.start()
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        self._presses.put("")
+        self._watcher.join()
+
+    def _press(self, number: int, frame: FrameType | None) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+        self._presses.put("stop")
+
+    def _watch(self) -> None:
+        if self._presses.get():
+            self._turn.stop()
+
+
+class Unshown:
+    """Drops what the user has seen already from the beginning of a reply that goes on; a new beginning stays."""
+
+    def __init__(self, seen: str) -> None:
+        self._seen = seen
+        self._matched = 0
+        self.anew = False
+
+    def rest(self, text: str) -> str:
+        """What of `text` is to be shown now."""
+        left = self._seen[self._matched :]
+        if not left:
+            return text
+        if text.startswith(left) or left.startswith(text):
+            self._matched += min(len(text), len(left))
+            return text[len(left) :]
+        self.anew = True
+        held, self._seen = self._seen[: self._matched], ""
+        return held + text
+
+
+def play(turn: Turn, screen: Screen, *, seen: str = "") -> Played:
+    """Run a turn and show it. Its failure is returned, not raised."""
+    unshown = Unshown(seen)
+    failure: AgentKitError | None = None
+    with Stopper(turn) as stopper, turn:
+        try:
+            for event in turn:
+                _show(event, screen, unshown)
+        except AgentKitError as error:
+            failure = error
+    screen.end_reply()
+    reply = turn.reply if failure is None else failure.reply
+    return Played(reply, failure, stopper.pressed)
+
+
+def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
+    match event:
+        case TextDelta():
+            screen.reply(unshown.rest(event.text))
+        case ReasoningDelta():
+            screen.thinking(event.text)
+        case Retrying():
+            screen.note(f"{explain(event.error)}; trying again in {event.delay:.1f} s")
+        case Continuing():
+            screen.note(f"... continuing, round {event.attempt} ({event.reason})")
+        case Notice():
+            screen.note(event.message)
+        case ToolCallStarted():
+            screen.note(f"{event.call.name} runs")
+        case ToolCallFinished():
+            screen.note(f"{event.call.name} {'failed' if event.result.is_error else 'has answered'}")
+        case _:
+            pass
+
+
+def tell(played: Played, screen: Screen, *, backend: str, what_now: str) -> None:
+    """Say how a turn ended, unless all is well. `what_now` is what the user can type about a cut reply."""
+    if played.error is not None:
+        screen.error(explain(played.error, backend))
+    if played.complete:
+        return
+    said = _ending(played)
+    if said:
+        screen.warn(f"{said} {what_now}".rstrip())
+
+
+def _ending(played: Played) -> str:
+    kept = f"{played.words} word{'' if played.words == 1 else 's'}"
+    outcome = played.reply.outcome if played.reply is not None else Outcome.FAILED
+    match outcome:
+        case _ if played.stopped:
+            return f"reply stopped, {kept} kept."
+        case Outcome.TRUNCATED if not played.words:
+            return "the token limit was used up before the first word: raise --max-tokens."
+        case Outcome.TRUNCATED:
+            return f"reply cut at its token limit, {kept} so far."
+        case Outcome.FILTERED:
+            return f"the backend's filter ended the reply after {kept}."
+        case Outcome.INTERRUPTED:
+            return f"reply interrupted, {kept} kept."
+        case _:
+            return ""

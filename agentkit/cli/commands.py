@@ -1,0 +1,141 @@
+"""What can be typed in a chat beside messages: `/help` and its like. One function for each command."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+
+from attrs import frozen
+
+from agentkit.cli import _errors
+from agentkit.cli._errors import UsageError
+from agentkit.cli._screen import last_line, one_line
+from agentkit.cli._shelf import UNFINISHED
+from agentkit.cli._talk import Talk
+
+TAIL = 60
+_COMMAND = re.compile(r"/([A-Za-z?][\w-]*)?(?:\s+(.*))?", re.DOTALL)
+
+
+class Leave(Exception):
+    """The user wants to go."""
+
+
+@frozen
+class Command:
+    """What a command does, and what `/help` says of it."""
+
+    run: Callable[[Talk, str], int]
+    usage: str
+    help: str
+
+
+def obey(talk: Talk, text: str) -> int:
+    """Send a message or run a command; the exit code that it would be worth."""
+    if not text.strip():
+        return _errors.OK
+    if text.startswith("//"):
+        return talk.run(talk.chat.stream(text[1:]))
+    found = _COMMAND.fullmatch(text.rstrip())
+    if found is None:
+        return talk.run(talk.chat.stream(text))
+    return _named(found[1] or "").run(talk, (found[2] or "").strip())
+
+
+def _named(name: str) -> Command:
+    low = _ALIASES.get(name.lower(), name.lower())
+    if low in COMMANDS:
+        return COMMANDS[low]
+    close = difflib.get_close_matches(low, COMMANDS, n=1, cutoff=0.4)
+    hint = f"did you mean /{close[0]}?" if close else "/help lists the commands"
+    raise UsageError(f"unknown command /{name}; {hint} A message that begins with / is typed as //")
+
+
+def _help(talk: Talk, rest: str) -> int:
+    width = max(len(command.usage) for command in COMMANDS.values())
+    lines = [f"  {command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
+    keys = (
+        'Ctrl-C stops a reply and keeps it, twice leaves. Ctrl-D leaves. Several lines: paste, or """ before and after.'
+    )
+    talk.screen.say("\n".join([*lines, f"  {keys}"]))
+    return _errors.OK
+
+
+def _continue(talk: Talk, rest: str) -> int:
+    standing = talk.shelf.standing(talk.chat.name)
+    if standing not in UNFINISHED:
+        raise UsageError("the last reply is complete; there is nothing to continue")
+    last = talk.chat.messages[-1]
+    seen = last.text if last.role == "assistant" else ""
+    if seen:
+        talk.screen.lead_in(last_line(seen, TAIL))
+    return talk.run(talk.chat.stream_resume(), seen=seen)
+
+
+def _retry(talk: Talk, rest: str) -> int:
+    _need_messages(talk)
+    return talk.run(talk.chat.stream_retry())
+
+
+def _undo(talk: Talk, rest: str) -> int:
+    _need_messages(talk)
+    dropped = talk.chat.undo()
+    talk.screen.note(f"taken back: {one_line(dropped[0].text, TAIL)}")
+    return _errors.OK
+
+
+def _need_messages(talk: Talk) -> None:
+    if not any(message.role == "user" for message in talk.chat.messages):
+        raise UsageError("nothing has been said yet")
+
+
+def _model(talk: Talk, rest: str) -> int:
+    if rest:
+        talk.use_model(rest)
+        talk.screen.note(f"{talk.choice.name} answers from here on")
+    else:
+        talk.screen.say(f"{talk.choice.name} ({talk.choice.origin or 'nothing is configured'})")
+        talk.screen.note("/model BACKEND/MODEL takes another one; agentkit models lists the backends")
+    return _errors.OK
+
+
+def _fork(talk: Talk, rest: str) -> int:
+    before = talk.chat.name
+    talk.fork(rest or None)
+    talk.screen.note(f"now in {talk.chat.name}; {before} stays as it was")
+    return _errors.OK
+
+
+def _system(talk: Talk, rest: str) -> int:
+    if rest:
+        talk.use_system(rest)
+        talk.screen.note("these instructions hold from the next message on")
+    else:
+        talk.screen.say(talk.chat.system or "there are no standing instructions; /system TEXT gives some")
+    return _errors.OK
+
+
+def _list(talk: Talk, rest: str) -> int:
+    from agentkit.cli.stored import table
+
+    talk.screen.say("\n".join(table(talk.shelf, limit=20)) or "nothing is stored yet")
+    return _errors.OK
+
+
+def _quit(talk: Talk, rest: str) -> int:
+    raise Leave
+
+
+_ALIASES = {"?": "help", "": "help", "exit": "quit", "bye": "quit", "ls": "list", "resume": "continue"}
+COMMANDS: dict[str, Command] = {
+    "help": Command(_help, "/help", "this list"),
+    "continue": Command(_continue, "/continue", "finish a reply that was stopped or cut"),
+    "retry": Command(_retry, "/retry", "ask the last question again"),
+    "undo": Command(_undo, "/undo", "take the last question and its reply back"),
+    "model": Command(_model, "/model [NAME]", "which model answers; go on with another one"),
+    "system": Command(_system, "/system [TEXT]", "the standing instructions; give others"),
+    "fork": Command(_fork, "/fork [NAME]", "go on in a copy, and leave this conversation as it is"),
+    "list": Command(_list, "/list", "the stored conversations"),
+    "quit": Command(_quit, "/quit", "leave; everything is stored"),
+}

@@ -1,0 +1,114 @@
+"""Stored conversations: `agentkit ls`, `show` and `rm`."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from agentkit.cli import _errors
+from agentkit.cli._screen import Screen, one_line
+from agentkit.cli._shelf import UNFINISHED, Shelf, opened
+from agentkit.messages import Message
+from agentkit.store import ConversationInfo
+
+SHOWN = 20
+FIRST_WORDS = 48
+
+
+def ls(arguments: Namespace) -> int:
+    """List conversations."""
+    screen = Screen()
+    with opened(arguments) as shelf:
+        limit = None if arguments.all or arguments.json else SHOWN
+        if arguments.json:
+            screen.say(json.dumps([_facts(shelf, info) for info in shelf.store.list()], ensure_ascii=False, indent=1))
+            return _errors.OK
+        lines = table(shelf, limit=limit)
+        if lines:
+            screen.say("\n".join(lines))
+        else:
+            screen.note('nothing is stored yet; agentkit "..." or agentkit chat begins a conversation')
+        if limit is not None and len(shelf.names()) > limit:
+            screen.note(f"the last {limit} of {len(shelf.names())}; --all lists the others, too")
+    return _errors.OK
+
+
+def table(shelf: Shelf, *, limit: int | None) -> list[str]:
+    """One line for each conversation: name, age, turns, first words."""
+    facts = [_facts(shelf, info) for info in shelf.store.list()[:limit]]
+    width = max((len(one_line(fact["name"], 40)) for fact in facts), default=0)
+    return [_line(fact, width) for fact in facts]
+
+
+def _line(fact: dict[str, Any], width: int) -> str:
+    turns = f"{fact['turns']} turn{'' if fact['turns'] == 1 else 's'}"
+    age = _age(time.time() - fact["updated_at"])
+    mark = "  (cut)" if fact["unfinished"] else ""
+    return f"{one_line(fact['name'], 40):<{width}}  {age:>7}  {turns:>9}  {fact['first_words']}{mark}"
+
+
+def _facts(shelf: Shelf, info: ConversationInfo) -> dict[str, Any]:
+    messages = shelf.reader(info.name).messages
+    asked = [message for message in messages if message.role == "user"]
+    return {
+        "name": info.name,
+        "created_at": info.created_at,
+        "updated_at": info.updated_at,
+        "turns": len(asked),
+        "messages": len(messages),
+        "first_words": one_line(asked[0].text, FIRST_WORDS) if asked else "",
+        "unfinished": not info.busy and shelf.standing(info.name) in UNFINISHED,
+        "busy": info.busy,
+        "parent": info.parent,
+    }
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "now"
+
+
+def show(arguments: Namespace) -> int:
+    """Print a conversation."""
+    screen = Screen()
+    with opened(arguments) as shelf:
+        name = shelf.find(arguments.name) if arguments.name else shelf.last()
+        chat = shelf.reader(name)
+        if arguments.json:
+            from agentkit.codec import messages_to_json
+
+            screen.say(messages_to_json(chat.messages))
+            return _errors.OK
+        for line in _transcript(chat.system, chat.messages):
+            screen.say(line)
+        if shelf.standing(name) in UNFINISHED:
+            screen.warn(f"the last reply is not finished: {shelf.command('resume', name)}")
+    return _errors.OK
+
+
+def _transcript(instructions: str | None, messages: Sequence[Message]) -> Iterator[str]:
+    if instructions:
+        yield f"system: {instructions}\n"
+    for message in messages:
+        cut = " (interrupted)" if message.interrupted else ""
+        yield f"{message.role}{cut}: {_content(message)}\n"
+
+
+def _content(message: Message) -> str:
+    others = sum(1 for part in message.parts if type(part).__name__ not in ("Text", "Reasoning"))
+    return f"{message.text}{f' [{others} other parts]' if others else ''}"
+
+
+def rm(arguments: Namespace) -> int:
+    """Delete conversations; all names are looked up before the first one goes."""
+    screen = Screen()
+    with opened(arguments) as shelf:
+        for name in [shelf.find(name) for name in arguments.names]:
+            shelf.store.delete(name)
+            screen.note(f"deleted {name}")
+    return _errors.OK
