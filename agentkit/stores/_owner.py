@@ -84,3 +84,7 @@ def _runs(pid: int, start: str) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+if hasattr(os, "register_at_fork"):  # a child may come to the pid of one that this process knew
+    os.register_at_fork(after_in_child=_process.cache_clear)
