@@ -201,8 +201,9 @@ class AsyncTurn:
     def _begin(self) -> None:
         self._begun = True
         self._session.context = anyio.get_current_task().id
-        call = _in_this_loop()
-        self._session.on_interrupt = lambda: call(self._world.stop)
+        call, stop = _in_this_loop(), self._world.stop
+        # Not by way of `self`: the session outlives a turn that was dropped, and must not keep it alive.
+        self._session.on_interrupt = lambda: call(stop)
 
     async def _advance(self, thrown: BaseException | None) -> Event | None:
         """The next event; None at the end. `thrown` goes into the flow first."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from agentkit._runtime.keeper import KEEPER
-from agentkit._runtime.ratelimit import RateLimiter
 from agentkit.effects import (
     Acquire,
     Append,
@@ -29,6 +28,9 @@ from agentkit.effects import (
 from agentkit.errors import AgentKitError, ConversationBusy, StaleWriter
 from agentkit.store import Entry, Lease, Record, Store
 from agentkit.stores import new_owner
+
+if TYPE_CHECKING:
+    from agentkit._runtime.ratelimit import RateLimiter
 
 _holders: dict[tuple[int, str], Session] = {}
 """Which session of this process holds a conversation, so that another one here can stop it at once."""
