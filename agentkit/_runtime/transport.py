@@ -85,7 +85,7 @@ class AsyncAnswer(Protocol):
     async def close(self) -> None: ...
 
     def abandon(self) -> None:
-        """Close without waiting, from a place that cannot await."""
+        """Close without waiting, from a place that cannot await; a read that waits in another task ends."""
         ...
 
 

@@ -12,6 +12,8 @@ from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.sim.talk import Drop, Pause
 
 if TYPE_CHECKING:
+    from anyio import CancelScope
+
     from agentkit._runtime.transport import StopSignal
     from agentkit.options import Timeouts
     from agentkit.sim.simulator import Simulator
@@ -136,6 +138,7 @@ class AsyncSimAnswer:
 
     def __init__(self, incoming: _Incoming) -> None:
         self._incoming = incoming
+        self._pausing: CancelScope | None = None
 
     @property
     def head(self) -> ResponseHead:
@@ -157,15 +160,19 @@ class AsyncSimAnswer:
         self._incoming.close()
 
     def abandon(self) -> None:
-        """Stop the reply without waiting."""
+        """Stop the reply without waiting; a read that waits ends."""
         self._incoming.close()
+        if self._pausing is not None:
+            self._pausing.cancel()
 
     async def _wait(self) -> None:
         import anyio.lowlevel
 
         await anyio.lowlevel.checkpoint()
         while (seconds := self._incoming.wait()) is not None:
-            await anyio.sleep(seconds)
+            with anyio.CancelScope() as self._pausing:
+                await anyio.sleep(seconds)
+            self._pausing = None
 
 
 class AsyncSimTransport:
