@@ -1,4 +1,4 @@
-"""Reads and checks the body of a chat completions request. Mistakes are told as OpenAI tells them; unknown fields pass."""
+"""Reads and checks the body of a chat completions request. Mistakes are told as OpenAI does; unknown fields pass."""
 
 from __future__ import annotations
 
@@ -200,8 +200,8 @@ def _shape(value: Any) -> Mapping[str, Any] | None:
             return _FREE_OBJECT
         case "json_schema":
             schema = as_object((as_object(wanted.get("json_schema")) or {}).get("schema"))
-            return (
-                schema if schema is not None else refuse_type("response_format.json_schema.schema", "an object", wanted)
-            )
+            if schema is None:
+                refuse_type("response_format.json_schema.schema", "an object", wanted)
+            return schema
         case _:
-            refuse(f"Invalid 'response_format': {shown(value)}.", "response_format")
+            return refuse(f"Invalid 'response_format': {shown(value)}.", "response_format")

@@ -1,4 +1,4 @@
-"""What the words of a user ask of the simulator, as values: what to say, what to call, where to cut, what goes wrong."""
+"""What a user asks of the simulator, as values: what to say, what to call, where to cut, what is to go wrong."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ _SHORTEST_ANCHOR = 40
 _MORE = 60
 """Words that follow a reply that was complete already."""
 _MOST_QUOTED = 4000
+_MOST_CALLS = 64
 
 
 @frozen
@@ -53,7 +54,7 @@ class Composer:
         """The user, not the protocol, asks to go on: there is always something more to say."""
         text = self._after(whole, prefix.text)
         if not text and not whole.calls:
-            text = " " + prose(_MORE, self.seed, "more", prefix.text)
+            text = _before(" " + prose(_MORE, self.seed, "more", prefix.text), self.ask.stop)
         return Reply(text=self.thread.echo + text, calls=whole.calls)
 
     def _after(self, whole: Reply, said: str) -> str:
@@ -63,19 +64,16 @@ class Composer:
         if rest is not None or whole.calls:
             return rest or ""
         words = max(len(whole.text.split()) - len(said.split()), 12)
-        return _joint(said, prose(words, self.seed, "further", said))
+        return _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop)
 
     def _calls(self) -> tuple[Call, ...]:
         answered = any(said.role == "tool" for said in self.thread.since)
         orders = tuple(order for order in self._orders() if order.every or not answered)
         if self.ask.choice == "none":
             return ()
-        return tuple(
-            self._call(order, index)
-            for order in orders
-            for index in range(order.times)
-            if self._tool(order.name) is not None
-        )
+        wanted = [(order, self._tool(order.name)) for order in orders for _ in range(order.times)]
+        named = [(order, name) for order, name in wanted if name is not None][:_MOST_CALLS]
+        return tuple(self._call(order, name, place) for place, (order, name) in enumerate(named))
 
     def _orders(self) -> tuple[CallOrder, ...]:
         choice = self.ask.choice
@@ -94,10 +92,9 @@ class Composer:
         same = [found for found in names if found.lower() == low]
         return next(iter(same or [found for found in names if low in found.lower()]), None)
 
-    def _call(self, order: CallOrder, index: int) -> Call:
-        name = self._tool(order.name) or ""
+    def _call(self, order: CallOrder, name: str, place: int) -> Call:
         tool = next(tool for tool in self.ask.tools if tool.name == name)
-        key = (self.seed, name, index, self.thread.fingerprint)
+        key = (self.seed, name, place, self.thread.fingerprint)
         given = order.arguments or json.dumps(schema.arguments(tool.schema, *key), ensure_ascii=False)
         return Call(f"call_{digest(*key)[:24]}", name, given)
 
@@ -125,7 +122,7 @@ class Composer:
         names = {call.id: call.name for said in self.thread.since for call in said.calls}
         results = [said for said in self.thread.since if said.role == "tool"]
         return "\n".join(
-            f"{lead(self.seed, place)} {names[said.call_id]} answered: {said.text[:_MOST_QUOTED]}"
+            f"{lead(self.seed, place)} {names.get(said.call_id, 'The tool')} answered: {said.text[:_MOST_QUOTED]}"
             for place, said in enumerate(results)
         )
 

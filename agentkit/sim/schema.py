@@ -16,10 +16,10 @@ from agentkit.sim.text import Dice
 _DEEP = 5
 """From here on only what is required is made."""
 _DEEPEST = 40
-_MOST_VALUES = 10_000
+_MOST_VALUES = 2000
 """However wide and deep a schema is, this many values are made at most."""
-_MOST_ITEMS = 64
-_MOST_CHARS = 4096
+_MOST_ITEMS = 32
+_MOST_CHARS = 1024
 _MOST_NUMBER = 1e15
 
 _WORDS = ("tide", "kelp", "lantern", "harbour", "shell", "beacon", "breeze", "mussel", "jetty", "swell")
@@ -153,7 +153,7 @@ class _Maker:
                 break
             inner = given[len(made)] if len(made) < len(given) else spec.get("items", True)
             value = self.make(inner, depth + 1, name)
-            if value not in made or spec.get("uniqueItems") is not True:
+            if spec.get("uniqueItems") is not True or value not in made:
                 made.append(value)
         return made
 

@@ -71,7 +71,7 @@ _LIMIT = _pattern(r"\b(?:stop|cut)(?:\s+(?:at|after)\s+|@)(?P<n>\d{1,7})(?:\s+(?
 _FAULTS: tuple[tuple[FaultKind, re.Pattern[str]], ...] = (
     ("fail", _pattern(r"\bfail(?:\s+with)?\s+(?:status\s+|http\s+)?(?P<status>[45]\d\d)\b")),
     ("drop", _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|every\s+time|always)\b))")),
-    ("stall", _pattern(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after|for|{_N}\s*s(?:ec\w*)?)\b))")),
+    ("stall", _pattern(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after\b|for\b|{_N}\s*s)))")),
     ("wait", _pattern(rf"\bwait(?=\s+(?:for\s+)?{_N}\s*s)")),
 )
 _COUNT = _pattern(r"\bcount\s+(?:up\s+)?to\s+(?P<n>\d{1,6})\b")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agentkit.sim.simulator import Simulator
 
 _BACKLOG = 2048
+_TURNS = 5
+"""Of the event loop, in which a connection that was being accepted at the end turns up and is closed."""
 _START = 30.0
 """Seconds within which the thread of the server must be listening."""
 
@@ -46,6 +48,7 @@ class _Listener:
         self._simulator = simulator
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._stopping = False
 
     async def start(self, host: str, port: int) -> str:
         """Listen; the URL."""
@@ -54,20 +57,27 @@ class _Listener:
         return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopping:
+            writer.transport.abort()
+            return
         task = asyncio.ensure_future(Connection(self._simulator, reader, writer).serve())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def stop(self) -> None:
         """Close the socket and end all connections."""
-        if self._server is not None:
-            self._server.close()
+        if self._server is None:
+            return
+        self._stopping = True
+        self._server.close()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await self._server.wait_closed()
 
 
 async def run(

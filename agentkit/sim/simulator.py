@@ -22,7 +22,7 @@ from agentkit.sim.plan import Plan
 from agentkit.sim.reply import Composer
 from agentkit.sim.script import commands, parse
 from agentkit.sim.stage import Performance, failure, length
-from agentkit.sim.talk import Ask, Drop, Pause, Refused
+from agentkit.sim.talk import Ask, Drop, Failure, Pause, Refused
 from agentkit.sim.thread import Thread, unravel, without_quotes
 from agentkit.sim.wire import Item, SimRequest, SimResponse, Wire
 
@@ -126,8 +126,7 @@ class Simulator:
             number = self._received
         lower = {name.lower(): content for name, content in headers.items()}
         request = SimRequest(number=number, method=method, path=path, headers=lower, json=value, malformed=malformed)
-        answers = (wire(request, self) for wire in WIRES)
-        answer = next((found for found in answers if found is not None), None) or openai_wire.unknown(request)
+        answer = self._answer(request)
         self._remember(evolve(request, problem=answer.problem))
         given = {**answer.headers, "x-request-id": f"req_{number}"}
         return evolve(answer, headers=given, body=self._watched(answer.body))
@@ -150,6 +149,13 @@ class Simulator:
         if refused is not None:
             raise Refused(failure(refused), sum(fault.seconds for fault in faults if fault.kind == "wait"))
         return Performance(reply=reply, limit=limit, faults=faults, pace=self.pace, prompt_tokens=ask.prompt_tokens)
+
+    def _answer(self, request: SimRequest) -> SimResponse:
+        try:
+            answers = (wire(request, self) for wire in WIRES)
+            return next((found for found in answers if found is not None), None) or openai_wire.unknown(request)
+        except RecursionError:
+            return openai_wire.refusal(Failure(status=400, message="the body is nested too deeply", invalid=True))
 
     def _remember(self, request: SimRequest) -> None:
         with self._lock:
