@@ -367,7 +367,7 @@ class AsyncHTTPAnswer:
         self._pool.leave()
 
     async def _end_iterator(self) -> None:
-        """Let httpcore run into the closed connection: closing its iterators from outside reaches the outer one only."""
+        """Let httpcore run into the closed connection: what closes its iterator from outside misses the inner one."""
         try:
             with contextlib.suppress(Exception):
                 async for _ in self._chunks:

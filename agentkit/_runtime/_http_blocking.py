@@ -93,19 +93,13 @@ class BlockingHTTP:
         pool = self._pool
         signal.guard(call.abort)
         try:
-            pool.gate.enter(call)
-            try:
-                connection, response = _exchange(pool, prepared, request, call)
-                answer = BlockingAnswer(pool, prepared, connection, response, call, signal)
-            except BaseException:
-                call.kill()
-                pool.gate.leave()
-                raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as one of ours
-            raise _outcome(error, call) from None
-        finally:
+            return _open(pool, prepared, request, call, signal)
+        except BaseException as error:
             signal.guard(None)
-        return answer
+            call.kill()
+            if isinstance(error, Exception):
+                raise _outcome(error, call) from None
+            raise
 
     def close(self) -> None:
         """Close what is idle; connections in use go when their answers end. The transport can be used again."""
@@ -127,6 +121,16 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _open(pool: _Pool, prepared: Prepared, request: HTTPRequest, call: Call, signal: StopSignal) -> BlockingAnswer:
+    pool.gate.enter(call)
+    try:
+        connection, response = _exchange(pool, prepared, request, call)
+        return BlockingAnswer(pool, prepared, connection, response, call, signal)
+    except BaseException:
+        pool.gate.leave()
+        raise
 
 
 def _exchange(

@@ -63,6 +63,7 @@ class Deadline:
         "in_head",
         "kill",
         "received",
+        "sent",
         "timeouts",
         "where",
     )
@@ -72,6 +73,7 @@ class Deadline:
         self.timeouts = timeouts
         self.received = 0
         """Bytes of the head so far; the first byte decides whether a request may be sent again."""
+        self.sent = False
         self.eof = False
         """The other side has closed the connection."""
         self.in_head = True
@@ -97,6 +99,7 @@ class Deadline:
 
     def sending(self) -> None:
         """The connection stands: the wait for the head of the answer begins."""
+        self.sent = True
         self.received = 0
         self.eof = False
         self.in_head = True
@@ -213,8 +216,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if cause is None:
             return
         yield cause
-        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
-        cause = inner or cause.__cause__ or cause.__context__
+        group: BaseExceptionGroup[BaseException] | None = cause if isinstance(cause, BaseExceptionGroup) else None
+        cause = group.exceptions[0] if group is not None else cause.__cause__ or cause.__context__
 
 
 def reason(error: BaseException) -> str:
@@ -316,7 +319,7 @@ class BlockingStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: Any = None) -> None:
         if timeout is not None:
-            if not buffer.startswith(b"CONNECT "):  # asking a proxy for a way is part of connecting
+            if buffer and not buffer.startswith(b"CONNECT "):  # asking a proxy for a way is part of connecting
                 timeout.sending()
             timeout.kill = self.close
             self._call = timeout

@@ -40,6 +40,7 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._eof = False
         self._error: Exception | None = None
         self._full = False
+        self._lost = False
         self._waiter: asyncio.Future[bool] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -57,6 +58,7 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._eof = True
+        self._lost = True
         self._error = exc
         self._full = False
         self._wake()
@@ -88,7 +90,7 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: Any = None) -> None:
         if timeout is not None:
-            if not buffer.startswith(b"CONNECT "):  # asking a proxy for a way is part of connecting
+            if buffer and not buffer.startswith(b"CONNECT "):  # asking a proxy for a way is part of connecting
                 timeout.sending()
             timeout.kill = self.abort
             timeout.cut = self.cut
@@ -97,8 +99,9 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     async def _flush(self, call: Deadline) -> None:
         """Send head and body together. A failure is left to the read: the server may have answered and closed."""
-        self._transport.write(self._held)
-        self._held = b""
+        data, self._held = self._held, b""
+        if not self._lost:
+            self._transport.write(data)
         while self._full:
             await self._wait(call)
 
@@ -123,7 +126,7 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def abort(self) -> None:
         self._eof = True
         self._error = self._error or ConnectionAbortedError()
-        if self._transport is not None:
+        if self._transport is not None and not self._lost:
             self._transport.abort()
 
     def cut(self) -> None:
@@ -223,7 +226,7 @@ class TrioStream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: Any = None) -> None:
         if timeout is not None:
-            if not buffer.startswith(b"CONNECT "):
+            if buffer and not buffer.startswith(b"CONNECT "):
                 timeout.sending()
             timeout.kill = self.abort
             timeout.cut = self.cut

@@ -145,6 +145,8 @@ def translated(error: Exception, deadline: Deadline) -> AgentKitError:
             return ConnectError(f"the proxy does not lead to {where}: {_first(error)}")
         case httpcore.RemoteProtocolError() if not deadline.eof:
             return ProtocolError(f"{where} breaks HTTP: {_first(error)}")
+        case httpcore.RemoteProtocolError() | httpcore.NetworkError() | OSError() if not deadline.sent:
+            return ConnectError(f"cannot connect to {where}: the connection was closed on the way, as by a proxy")
         case httpcore.RemoteProtocolError() | httpcore.NetworkError() | OSError():
             when = "without an answer" if deadline.in_head else "in the middle of the answer"
             return ConnectionLost(f"{where} closed the connection {when}")
