@@ -86,5 +86,5 @@ def _runs(pid: int, start: str) -> bool:
     return True
 
 
-if hasattr(os, "register_at_fork"):  # a child may come to the pid of one that this process knew
+if hasattr(os, "register_at_fork"):  # pragma: no branch - a child may come to a pid that this process knew
     os.register_at_fork(after_in_child=_process.cache_clear)

@@ -72,6 +72,8 @@ _PATIENCE = 30.0
 _IDLE = 8
 """Connections kept open for the next call."""
 _OLDEST = (3, 38, 0)
+_SMALLEST = 512
+"""Bytes of the smallest database."""
 
 _ADVICE = {
     "SQLITE_FULL": "make room on the disk and try again; everything acknowledged is kept",
@@ -167,11 +169,8 @@ class SQLiteFile:
     def _explained(self, error: BaseException) -> AgentKitError | None:
         match error:
             case sqlite3.Error():
-                kind = getattr(error, "sqlite_errorname", "")
-                advice = next(
-                    (text for code, text in _ADVICE.items() if kind.startswith(code)), "the store is unusable"
-                )
-                return StoreError(f"{self.path!r}: {error}; {advice}")
+                advice = (text for code, text in _ADVICE.items() if _kind(error).startswith(code))
+                return StoreError(f"{self.path!r}: {error}; {next(advice, 'the store is unusable')}")
             case OSError():
                 return StoreError(f"{self.path!r}: {error.strerror or error}; choose another path or its permissions")
             case OverflowError():
@@ -188,17 +187,18 @@ class SQLiteFile:
                 return self._try_open()
             except sqlite3.OperationalError as error:
                 # Some locks, such as that of switching to WAL, are refused without waiting.
-                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                if not _kind(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
 
     def _try_open(self) -> Connection:
-        if not self._ready:
-            self._prepare()
+        new = not self._ready and self._prepare()
         db = sqlite3.connect(
             self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, factory=Connection
         )
         try:
+            if new:
+                Path(self.path).chmod(0o600)  # SQLite gives its side files the same mode
             if not self._ready:
                 self._set_up(db)
                 self._ready = True
@@ -209,17 +209,23 @@ class SQLiteFile:
             raise
         return db
 
-    def _prepare(self) -> None:
-        """Make folder and file for nobody else's eyes; SQLite gives its side files the same mode."""
+    def _prepare(self) -> bool:
+        """Make the folder; True where the file is yet to be made.
+
+        The file is never opened here: closing it would end the locks that other connections of this process have.
+        """
         if sqlite3.sqlite_version_info < _OLDEST:
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; at least 3.38 is needed")
         path = Path(self.path)
-        if path.is_dir():
-            raise StoreError(f"{self.path!r} is a folder; name a file in it")
         for folder in reversed([folder for folder in path.parents if not folder.exists()]):
             folder.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if not path.exists():
+            return True
+        if path.is_dir():
+            raise StoreError(f"{self.path!r} is a folder; name a file in it")
+        if 0 < path.stat().st_size < _SMALLEST:  # which SQLite would take for empty, and overwrite
+            raise StoreError(f"{self.path!r}: {_ADVICE['SQLITE_NOTADB']}")
+        return False
 
     def _set_up(self, db: Connection) -> None:
         if self._version(db) == len(MIGRATIONS):
@@ -252,6 +258,10 @@ class SQLiteFile:
 
 _OF_PARENTS: list[deque[Connection]] = []
 """Connections of parent processes: kept, so that nothing closes them here."""
+
+
+def _kind(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")
 
 
 def _set_durable(db: Connection, durable: bool) -> None:  # noqa: FBT001 - the one argument
