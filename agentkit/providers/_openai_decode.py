@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, assert_never, cast
 
 from agentkit.errors import ProviderError
 from agentkit.events import ReasoningDelta, TextDelta
@@ -214,6 +214,8 @@ class ChatDecoder:
                 self._stray(line, replaced, out)
             case TooLong(limit):
                 self._break(f"a line or an event is longer than {limit} bytes", out)
+            case _:
+                assert_never(item)
 
     def _stray(self, line: str, replaced: bool, out: list[Chunk]) -> None:  # noqa: FBT001 - a field of a value
         """A line without `data:`: some servers send their JSON so, or their errors."""

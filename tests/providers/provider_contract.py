@@ -41,7 +41,8 @@ def decode(provider: Provider, head: ResponseHead, pieces: Iterable[bytes], max_
 def comparable(chunks: Sequence[Chunk]) -> list[Any]:
     """Exceptions have no equality: the parts of them that a caller sees."""
     return [
-        (type(chunk.error), str(chunk.error), vars(chunk.error)) if isinstance(chunk, Fault) else chunk for chunk in chunks
+        (type(chunk.error), str(chunk.error), vars(chunk.error)) if isinstance(chunk, Fault) else chunk
+        for chunk in chunks
     ]
 
 

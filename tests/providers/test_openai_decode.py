@@ -1,4 +1,5 @@
 """How answers of the chat-completions dialect are read: the odd ones, one by one."""
+# ruff: noqa: E501 - tables read best with one case in one line
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ def test_content_and_reasoning_in_every_form(fields: dict[str, Any], text: str, 
         ("5", "holds no JSON object"),
         ('{"choices":', "malformed JSON"),
         ('{"choices":[{"delta":{"content":NaN}}]}', "NaN or Infinity"),
-        ('[NaN', "NaN or Infinity"),
+        ("[NaN", "NaN or Infinity"),
         ("[NaN]", "NaN or Infinity"),
         ("[" * 100_000, "nested too deeply"),
         ('{"usage":NaN,"a":' + "[" * 100_000, "nested too deeply"),
@@ -122,7 +123,9 @@ def test_arguments_that_cannot_be_written_again_break_the_frame() -> None:
 
 
 def test_reasoning_beside_the_message() -> None:
-    got = summary(document({"choices": [{"message": {"content": "t"}, "reasoning_content": "r", "finish_reason": "stop"}]}))
+    got = summary(
+        document({"choices": [{"message": {"content": "t"}, "reasoning_content": "r", "finish_reason": "stop"}]})
+    )
     assert (got["text"], got["reasoning"]) == ("t", "r")
 
 
@@ -195,7 +198,11 @@ def test_bytes_that_are_no_utf8_are_replaced_and_reported_once() -> None:
     chunks = check_any_cut(PROVIDER, EVENT_STREAM, frames)
     assert summary(chunks)["text"] == "\ufffdB"
     assert sum(isinstance(chunk, Notice) for chunk in chunks) == 1
-    one = json.dumps({"choices": [{"message": {"content": "AB"}, "finish_reason": "stop"}]}).encode().replace(b"A", b"\xff")
+    one = (
+        json.dumps({"choices": [{"message": {"content": "AB"}, "finish_reason": "stop"}]})
+        .encode()
+        .replace(b"A", b"\xff")
+    )
     chunks = check_any_cut(PROVIDER, JSON, one)
     assert summary(chunks)["text"] == "\ufffdB"
     assert isinstance(chunks[0], Notice)
@@ -246,20 +253,35 @@ def test_tool_calls_in_every_form(pieces: list[list[dict[str, Any]]], calls: lis
 
 
 def test_calls_of_a_document_are_told_apart_by_their_place() -> None:
-    calls = [{"function": {"name": "f", "arguments": "1"}}, {"id": "x", "function": {"name": "f"}}, {"id": "x", "function": {"name": "f"}}]
+    calls = [
+        {"function": {"name": "f", "arguments": "1"}},
+        {"id": "x", "function": {"name": "f"}},
+        {"id": "x", "function": {"name": "f"}},
+    ]
     got = summary(document({"choices": [{"message": {"tool_calls": calls}}]}))
     assert got["calls"] == [["call_0", "f", "1"], ["x", "f", ""], ["call_2", "f", ""]]
     assert got["finish"] == "tool_calls"
 
 
 def test_the_older_function_call() -> None:
-    got = summary(read(delta(function_call={"name": "f", "arguments": "{"}), delta(function_call={"arguments": "}"}), delta("function_call")))
+    got = summary(
+        read(
+            delta(function_call={"name": "f", "arguments": "{"}),
+            delta(function_call={"arguments": "}"}),
+            delta("function_call"),
+        )
+    )
     assert got["calls"] == [["call_0", "f", "{}"]]
     assert got["finish"] == "tool_calls"
 
 
 def test_a_call_cut_by_the_limit_keeps_that_reason() -> None:
-    assert summary(read(call({"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a'}}), delta("length")))["finish"] == "length"
+    assert (
+        summary(read(call({"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a'}}), delta("length")))[
+            "finish"
+        ]
+        == "length"
+    )
 
 
 # the end
@@ -284,7 +306,9 @@ def test_finish_reasons(raw: str, reason: str) -> None:
 
 
 def test_a_finish_reason_of_another_type_is_unknown() -> None:
-    assert read({"choices": [{"delta": {}, "finish_reason": {"type": "stop"}}]})[-1] == Finish(FinishReason.UNKNOWN, "unknown")
+    assert read({"choices": [{"delta": {}, "finish_reason": {"type": "stop"}}]})[-1] == Finish(
+        FinishReason.UNKNOWN, "unknown"
+    )
 
 
 def test_done_may_be_missing_but_the_finish_reason_may_not() -> None:
@@ -410,7 +434,11 @@ def test_every_form_of_failure_in_a_stream(answer: bytes, kind: type[Exception],
     ],
 )
 def test_every_form_of_failure_in_place_of_a_document(answer: bytes, kind: type[Exception], words: str) -> None:
-    for pieces in ([answer], [answer[i : i + 999] for i in range(0, len(answer), 999)], [answer[:1], answer[1:3], answer[3:]]):
+    for pieces in (
+        [answer],
+        [answer[i : i + 999] for i in range(0, len(answer), 999)],
+        [answer[:1], answer[1:3], answer[3:]],
+    ):
         chunks = decode(PROVIDER, JSON, pieces)
         error = fault(chunks)
         assert type(error) is kind, error
@@ -441,6 +469,13 @@ def test_lines_of_json_in_every_disguise() -> None:
             chunks = check_any_cut(PROVIDER, ResponseHead(200, {"content-type": kind}), lines + tail)
             assert summary(chunks)["text"] == "ab"
             assert summary(chunks)["finish"] == "stop"
+
+
+def test_lines_that_mean_nothing_are_shown_in_part() -> None:
+    chunks = decode(PROVIDER, EVENT_STREAM, [b": ping\n" + b"not a field\n" * 5000])
+    assert "no finish reason came" in str(fault(chunks))
+    assert fault(chunks).body.startswith("not a field\nnot a field\n")
+    assert len(fault(chunks).body) <= 2000
 
 
 def test_blank_data_is_a_sign_of_life() -> None:
@@ -479,12 +514,14 @@ def parsed_in_full(frames: bytes, monkeypatch: pytest.MonkeyPatch) -> list[Chunk
 
 TEXTS = st.one_of(
     st.text(max_size=5),
-    st.sampled_from(["a", " b", "\n", '"', "\\", "content", ",", "stop", "}", HIGH, LOW, "\u2028", "\x7f", _openai_decode._PROBE]),
+    st.sampled_from(
+        ["a", " b", "\n", '"', "\\", "content", ",", "stop", "}", HIGH, LOW, "\u2028", "\x7f", _openai_decode._PROBE]
+    ),
 )
 FRAMES = st.builds(
-    lambda field, text, extra, escaped, cut: (
-        json.dumps({**delta(**{field: text}), **extra}, ensure_ascii=escaped or not text.isprintable())[: None if cut else -1]
-    ),
+    lambda field, text, extra, escaped, cut: json.dumps(
+        {**delta(**{field: text}), **extra}, ensure_ascii=escaped or not text.isprintable()
+    )[: None if cut else -1],
     st.sampled_from(["content", "content", "reasoning", "reasoning_content"]),
     TEXTS,
     st.sampled_from([{}, {}, {}, {"id": "i"}, {"model": "a"}, {"usage": {"prompt_tokens": 1}}, {"note": "a"}]),
@@ -498,7 +535,9 @@ FRAMES = st.builds(
 def test_the_template_and_the_parser_agree(frames: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         answer = body(*frames, STOP)
-        assert list(map(repr, decode(PROVIDER, EVENT_STREAM, [answer]))) == list(map(repr, parsed_in_full(answer, patch)))
+        assert list(map(repr, decode(PROVIDER, EVENT_STREAM, [answer]))) == list(
+            map(repr, parsed_in_full(answer, patch))
+        )
 
 
 RAW = st.text(st.sampled_from('ab"\\\n\x00u0é,:{}\u2028'), max_size=6)
@@ -508,9 +547,11 @@ RAW = st.text(st.sampled_from('ab"\\\n\x00u0é,:{}\u2028'), max_size=6)
 @settings(max_examples=500, deadline=None)
 def test_the_template_and_the_parser_agree_on_what_is_no_json(texts: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        frames = ['{"choices":[{"delta":{"content":"%s"}}]}' % text.replace("\n", "\t") for text in ["a", *texts]]
+        frames = ['{"choices":[{"delta":{"content":"' + text.replace("\n", "\t") + '"}}]}' for text in ["a", *texts]]
         answer = body(*frames, STOP)
-        assert list(map(repr, decode(PROVIDER, EVENT_STREAM, [answer]))) == list(map(repr, parsed_in_full(answer, patch)))
+        assert list(map(repr, decode(PROVIDER, EVENT_STREAM, [answer]))) == list(
+            map(repr, parsed_in_full(answer, patch))
+        )
 
 
 def test_the_template_is_used_and_given_up_where_it_never_fits(monkeypatch: pytest.MonkeyPatch) -> None:

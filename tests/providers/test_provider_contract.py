@@ -113,7 +113,9 @@ def test_recorded_error_inside_a_stream(provider: Provider, name: str, place: in
     if not case["body"].startswith("{"):
         return
     for body in (f"data: {case['body']}\n\ndata: [DONE]\n\n", f"error: {case['body']}\n\n", f"{case['body']}\n"):
-        chunks = check_any_cut(provider, ResponseHead(200, {**EVENT_STREAM.headers, "x-request-id": "r1"}), body.encode())
+        chunks = check_any_cut(
+            provider, ResponseHead(200, {**EVENT_STREAM.headers, "x-request-id": "r1"}), body.encode()
+        )
         assert isinstance(chunks[-1], Fault)
         error = chunks[-1].error
         assert error.status is None
@@ -174,8 +176,31 @@ JSON_VALUES = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    "id model usage choices error object index delta message content reasoning tool_calls function name arguments "
-    "finish_reason prompt_tokens completion_tokens completion_tokens_details function_call refusal type text".split()
+    [
+        "id",
+        "model",
+        "usage",
+        "choices",
+        "error",
+        "object",
+        "index",
+        "delta",
+        "message",
+        "content",
+        "reasoning",
+        "tool_calls",
+        "function",
+        "name",
+        "arguments",
+        "finish_reason",
+        "prompt_tokens",
+        "completion_tokens",
+        "completion_tokens_details",
+        "function_call",
+        "refusal",
+        "type",
+        "text",
+    ]
 )
 WIRE = st.recursive(
     JSON_VALUES,
@@ -194,7 +219,11 @@ def test_any_json_never_raises(values: list[dict[str, Any]]) -> None:
     provider.decode_error(ResponseHead(400, {}), json.dumps(values[0]).encode())
 
 
-@given(st.integers(100, 700), st.dictionaries(st.sampled_from(["retry-after", "date", "x-request-id"]), st.text()), st.binary())
+@given(
+    st.integers(100, 700),
+    st.dictionaries(st.sampled_from(["retry-after", "date", "x-request-id"]), st.text()),
+    st.binary(),
+)
 @settings(deadline=None)
 def test_any_refusal_is_an_error(status: int, headers: dict[str, str], body: bytes) -> None:
     error = get_provider("openai").decode_error(ResponseHead(status, headers), body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -41,24 +42,37 @@ STANDARD = {
         [message("1\n2\n3\n4")],
     ),
     # the standard drops an event without its blank line; real servers leave that line out
-    "data-before-final-empty-line": (b"retry:1000\ndata:test1\n\nid:test\ndata:test2", [message("test1"), message("test2", ident="test")]),
+    "data-before-final-empty-line": (
+        b"retry:1000\ndata:test1\n\nid:test\ndata:test2",
+        [message("test1"), message("test2", ident="test")],
+    ),
     "field-data": (b"data:\n\ndata\ndata\n\ndata:test\n\n", [message(""), message("\n"), message("test")]),
     "field-event": (b"event:custom\ndata:x\n\ndata:x\n\n", [message("x", "custom"), message("x")]),
     "field-event-empty": (b"event: \ndata:data\n\n", [message("data")]),
     "event-without-data": (b"event: ping\n\ndata:x\n\nevent:end\n\n", [message("x")]),
-    "field-id": (b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", [message("a", ident="7"), message("b", ident="7"), message("c")]),
+    "field-id": (
+        b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
+        [message("a", ident="7"), message("b", ident="7"), message("c")],
+    ),
     "field-id-null": (b"id: 7\nid: 8\x009\ndata: a\n\n", [message("a", ident="7")]),
     "field-parsing": (
-        b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n",
+        b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\n"
+        b"da-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n",
         [message("\0\n 2\n1\n3\n\n4")],
     ),
     "field-retry": (b"retry: 5000\nretry: x\ndata:x\n\n", [message("x")]),
-    "field-unknown": (b"data:test\n data\ndata\nfoobar:xxx\njustsometext\n:thisisacommentyay\ndata:test\n\n", [message("test\n\ntest")]),
+    "field-unknown": (
+        b"data:test\n data\ndata\nfoobar:xxx\njustsometext\n:thisisacommentyay\ndata:test\n\n",
+        [message("test\n\ntest")],
+    ),
     "leading-space": (b"data:\ttest\rdata: \ndata:test\n\n", [message("\ttest\n\ntest")]),
     "newlines": (b"data:test\r\ndata\ndata:test\r\n\r\n", [message("test\n\ntest")]),
     "null-character": (b"data:\0\n\n\n\n", [message("\0")]),
     "utf-8": ("data:ok…\n\n".encode(), [message("ok…")]),
-    "separators-of-other-standards": ("data: a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\n\n".encode(), [message("a\u2028b\u2029c\x85d\x0be\x0cf\x1cg")]),
+    "separators-of-other-standards": (
+        "data: a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\n\n".encode(),
+        [message("a\u2028b\u2029c\x85d\x0be\x0cf\x1cg")],
+    ),
     "only-blank": (b"\n\n\r\n\r\r", []),
     "three-blank-lines": (b"data: a\n\n\ndata: b\n\n\n\n", [message("a"), message("b")]),
     "half-a-bom-and-nothing-else": (b"\xef\xbb", []),
@@ -131,7 +145,9 @@ def test_a_line_without_end_is_refused_as_soon_as_it_is_too_long() -> None:
 LINES = st.lists(
     st.one_of(
         st.sampled_from(["", "", "data: x", "data:", "data", "event: e", "id: 1", ": c", "retry: 1", "foo: bar", "{}"]),
-        st.builds("data: {}".format, st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=6)),
+        st.builds(
+            "data: {}".format, st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=6)
+        ),
     ),
     max_size=20,
 )
@@ -143,7 +159,7 @@ NEWLINES = st.sampled_from(["\n", "\r\n", "\r"])
 def test_any_cutting_gives_the_same(lines: list[str], newline: str, places: list[int], bom: bool) -> None:
     body = b"\xef\xbb\xbf" * bom + newline.join(lines).encode()
     marks = sorted({0, len(body), *(place for place in places if place < len(body))})
-    pieces = [body[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    pieces = [body[start:end] for start, end in pairwise(marks)]
     for limit in (12, 1 << 20):
         assert read(pieces, limit) == read([body], limit) == read([body[i : i + 1] for i in range(len(body))], limit)
 
@@ -152,6 +168,34 @@ def test_any_cutting_gives_the_same(lines: list[str], newline: str, places: list
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_in_any_cutting_give_the_same(pieces: list[bytes], limit: int) -> None:
     assert read(pieces, limit) == read([b"".join(pieces)], limit)
+
+
+EVENTS = st.lists(
+    st.sampled_from(
+        [
+            b"data: 1",
+            b"data: \xff",
+            b"data: 3\r\ndata: 4",
+            b"id: 5\ndata: 5",
+            b"event: e",
+            b"id: \xff",
+            b": c",
+            b"",
+            b"x",
+            b"\r",
+            b"\n",
+        ]
+    ),
+    max_size=8,
+)
+
+
+@given(EVENTS)
+@settings(max_examples=500, deadline=None)
+def test_events_that_come_whole_are_read_like_those_in_pieces(blocks: list[bytes]) -> None:
+    pieces = [block + b"\n\n" for block in blocks]
+    body = b"".join(pieces)
+    assert read(pieces) == read([body]) == read([body[i : i + 1] for i in range(len(body))])
 
 
 @given(LINES)
