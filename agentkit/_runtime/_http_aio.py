@@ -20,7 +20,7 @@ import anyio
 import httpcore
 from attrs import define, frozen
 
-from agentkit._runtime._network import Deadline
+from agentkit._runtime._deadline import Deadline
 from agentkit._runtime._network_aio import LoopBackend, TrioBackend
 from agentkit._runtime._pool import (
     LINGER_BYTES,

@@ -13,7 +13,8 @@ from typing import cast
 
 import httpcore
 
-from agentkit._runtime._network import BlockingBackend, Call
+from agentkit._runtime._deadline import Call
+from agentkit._runtime._network import BlockingBackend
 from agentkit._runtime._pool import (
     LINGER_BYTES,
     LINGER_SECONDS,

@@ -15,8 +15,9 @@ from typing import Any
 
 import anyio
 
+from agentkit._runtime._deadline import Call, Deadline, no_connection
 from agentkit._runtime._http_aio import spawner
-from agentkit._runtime._network import Call, Deadline, cut, no_connection
+from agentkit._runtime._network import cut
 from agentkit._runtime._pool import PreparedRequests, inflated, inflated_async, inflater_for
 from agentkit._runtime.proxies import check_online
 from agentkit._runtime.transport import StopSignal

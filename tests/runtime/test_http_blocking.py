@@ -15,7 +15,8 @@ import pytest
 from http_ways import HEADERS
 from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, until
 
-from agentkit._runtime import _http_blocking, _network
+from agentkit._runtime import _http_blocking
+from agentkit._runtime._deadline import Call
 from agentkit._runtime.http import HTTPTransport, shared_transport
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
@@ -215,7 +216,7 @@ def test_waiting_in_line(transport: HTTPTransport, monkeypatch: pytest.MonkeyPat
 
 def test_who_gives_up_when_his_turn_has_come_passes_it_on() -> None:
     gate = _http_blocking.Gate(1)
-    calls = [_network.Call("x:1", Timeouts(), StopSignal()) for _ in range(3)]
+    calls = [Call("x:1", Timeouts(), StopSignal()) for _ in range(3)]
     gate.enter(calls[0])
 
     def wait() -> None:

@@ -7,19 +7,23 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from http_ways import COLOURS, KEY, Way, run
-from raw_server import Peer, RawServer, answers, plain
+from raw_server import CHUNKED, Peer, RawServer, answers, chunk, plain
 
 from agentkit._runtime import proxies
-from agentkit._runtime.http import trust
+from agentkit._runtime.http import HTTPTransport, trust
 from agentkit._runtime.proxies import Environment, Proxy, check_online
+from agentkit._runtime.transport import StopSignal
+from agentkit.effects import Stopped
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, NotConfigured, TimeoutError  # noqa: A004
 from agentkit.options import Timeouts
+from agentkit.provider import HTTPRequest
 
 colours = pytest.mark.parametrize("colour", COLOURS)
 Serve = Callable[..., RawServer]
@@ -134,6 +138,19 @@ def test_a_tls_connection_that_breaks(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server = serve(lambda peer: peer.request() and peer.send(plain(b"x" * 9).replace(b"9", b"99")), tls)
     assert isinstance(failure(colour, server.url), ConnectionLost)
+
+
+def test_stop_over_tls(serve: Serve, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = serve(lambda peer: peer.request() and peer.send(CHUNKED + chunk(b"a")) and peer.wait_for_end(), tls)
+    signal = StopSignal()
+    answer = HTTPTransport().open(HTTPRequest(method="POST", url=server.url), Timeouts(), signal)
+    assert answer.read(5.0) == b"a"
+    threading.Timer(0.1, signal.set).start()
+    start = time.monotonic()
+    with pytest.raises(Stopped):
+        answer.read(5.0)
+    assert time.monotonic() - start < 1
 
 
 def relay(peer: Peer, port: int) -> None:
@@ -304,6 +321,7 @@ import sys
 from agentkit._runtime.http import HTTPTransport
 from agentkit._runtime.transport import StopSignal
 from agentkit.options import Timeouts
+from agentkit.provider import HTTPRequest
 from agentkit.provider import HTTPRequest
 answer = HTTPTransport().open(HTTPRequest(method="POST", url={server.url!r}), Timeouts(), StopSignal())
 assert answer.read(5.0) == b"ok" and not answer.read(5.0)
