@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _TURNS = 5
-"""Of the event loop, in which a connection that was being accepted at the end turns up and is closed."""
+"""Of the event loop, in which connections that were made just now turn up: a closed server would forget them."""
 _START = 30.0
 """Seconds within which the thread of the server must be listening."""
 
@@ -70,13 +70,13 @@ class _Listener:
         if self._server is None:
             return
         self._stopping = True
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         self._server.close()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
         await self._server.wait_closed()
 
 

@@ -120,7 +120,6 @@ def test_a_broken_connection(client: openai.OpenAI) -> None:
     with pytest.raises(openai.APIError):
         for _ in chat(client, "drop after 10 words", stream=True):
             seen += 1
-    assert not isinstance(caught.value, AssertionError)
     assert seen == 11
     assert chat(client, "say ok").choices[0].message.content == "ok"
 
