@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 
 class Constant(ValueError):
@@ -51,7 +51,7 @@ def utf8(text: str) -> bytes:
 
 def as_dict(value: object) -> dict[str, Any]:
     """The value where it is a JSON object, else an empty one: what is left out and what is garbled look alike."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def as_list(value: object) -> list[Any]:

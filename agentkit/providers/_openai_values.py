@@ -207,15 +207,17 @@ class Reader:
 
     def _tools(self, choice: Mapping[str, Any], out: list[Chunk]) -> None:
         spoken = _spoken(choice)
-        calls = as_list(spoken.get("tool_calls"))
-        if spoken.get("tool_calls") and not calls:
+        given, legacy = spoken.get("tool_calls"), as_dict(spoken.get("function_call"))
+        if not (given or legacy):
+            return
+        calls = as_list(given or [{"index": 0, "function": legacy}])
+        if not calls:
             raise Broken("tool_calls is no list")
-        legacy = as_dict(spoken.get("function_call"))
-        if legacy and not calls:
-            calls = [{"index": 0, "function": legacy}]
-        for place, wire in enumerate(calls):
+        for place, wire in enumerate(map(as_dict, calls)):
+            if not wire:
+                continue
             # the calls of a whole message are listed in order; the pieces of a stream are not
-            piece = self._calls.read(as_dict(wire), place if "message" in choice else None)
+            piece = self._calls.read(wire, place if "message" in choice else None)
             arguments = self.halves.whole(piece.index, piece.arguments)
             if piece.id or piece.name or arguments:
                 out.append(CallDelta(piece.index, piece.id, piece.name, arguments))
@@ -232,6 +234,8 @@ def said(choice: Mapping[str, Any], names: Sequence[str]) -> Said:
     for name in names:
         # some servers put the reasoning beside the message
         found: object = spoken.get(name) or choice.get(name)
+        if not found:
+            continue
         words = found if isinstance(found, str) else "".join(_content(as_list(found)))
         if words and words not in thoughts:
             thoughts.append(words)

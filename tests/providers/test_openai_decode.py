@@ -275,6 +275,12 @@ def test_the_older_function_call() -> None:
     assert got["finish"] == "tool_calls"
 
 
+def test_calls_that_are_none_are_no_calls() -> None:
+    for fields in ({"tool_calls": [None, {}]}, {"function_call": "auto"}, {"tool_calls": []}, {"function_call": None}):
+        got = summary(read(delta(**fields), STOP))
+        assert (got["calls"], got["finish"]) == ([], "stop")
+
+
 def test_a_call_cut_by_the_limit_keeps_that_reason() -> None:
     assert (
         summary(read(call({"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a'}}), delta("length")))[

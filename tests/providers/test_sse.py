@@ -56,8 +56,7 @@ STANDARD = {
     ),
     "field-id-null": (b"id: 7\nid: 8\x009\ndata: a\n\n", [message("a", ident="7")]),
     "field-parsing": (
-        b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\n"
-        b"da-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n",
+        b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata_5\ndata:3\rdata:\r\n data:3\ndata:4\n\n",
         [message("\0\n 2\n1\n3\n\n4")],
     ),
     "field-retry": (b"retry: 5000\nretry: x\ndata:x\n\n", [message("x")]),
