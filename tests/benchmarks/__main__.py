@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks.run import main
+
+main(sys.argv[1:])
