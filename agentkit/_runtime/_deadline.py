@@ -144,7 +144,8 @@ class Call(Deadline):
         self._wake: Callable[[], None] | None = None
 
     def waiting(self) -> None:
-        super().waiting()
+        self.due = False
+        self.begin("idle", self.idle)
         self._signal.guard(self.abort)
 
     def wakes(self, wake: Callable[[], None]) -> None:

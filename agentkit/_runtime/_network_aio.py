@@ -162,8 +162,6 @@ async def _limited(work: Awaitable[T], wait: float | None, call: Deadline) -> T:
     try:
         async with asyncio.timeout(wait):
             return await work
-    except TimeoutError:
-        raise
     except builtins.TimeoutError:
         call.left()
         raise

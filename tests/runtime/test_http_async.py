@@ -7,7 +7,6 @@ import gc
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -288,7 +287,7 @@ def test_a_slow_reader_holds_the_server_back(serve: Serve, runner: Any) -> None:
 
 @BOTH
 def test_a_server_that_does_not_read(serve: Serve, runner: Any) -> None:
-    server = serve(lambda peer: peer.wait_for_end.__self__ and time.sleep(0.5))
+    server = serve(lambda peer: peer._server.over.wait(1))
     transport = AsyncHTTPTransport()
 
     async def work() -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from attrs import evolve
 from http_ways import HEADERS
 from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, until
 
@@ -146,6 +147,15 @@ def test_stop_and_limit_while_connecting(transport: HTTPTransport) -> None:
     finally:
         for sock in (listener, *clients):
             sock.close()
+
+
+def test_a_server_that_does_not_read(transport: HTTPTransport) -> None:
+    big = HTTPRequest(method="POST", url="", body=bytes(32 << 20))
+    with serving(lambda peer: peer._server.over.wait(2)) as server:
+        with pytest.raises(TimeoutError) as caught:
+            transport.open(evolve(big, url=server.url), Timeouts(first_byte=0.2), StopSignal())
+        assert caught.value.phase == "first_byte"
+        assert stopped_while(lambda s: transport.open(evolve(big, url=server.url), SLOW, s), lambda: True) < 0.5
 
 
 @pytest.fixture
