@@ -111,7 +111,7 @@ class Connection:
 
     async def _answer(self, head: Head, response: SimResponse) -> bool:
         """Send an answer; whether its end can be told without closing the connection."""
-        sized = "content-length" in response.headers
+        sized = "content-length" in response.headers or head.method == "HEAD"
         chunked = head.chunked and not sized
         waiting = bytearray()
         begun = False
@@ -123,6 +123,8 @@ class Connection:
             if not begun:
                 begun = True
                 waiting += _answer_head(head, response, chunked=chunked)
+            if head.method == "HEAD":
+                break
             waiting += chunk(item) if chunked else item
             if len(waiting) >= _FLUSH:
                 await self._flush(waiting)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,7 +85,7 @@ def _chat(request: SimRequest, stage: Stage) -> SimResponse:
 
 
 def _stream(base: dict[str, Any], body: ChatBody, performance: Performance) -> Iterator[Item]:
-    writer = _Frames(json.dumps(base, ensure_ascii=False)[:-1], body.include_usage)
+    writer = _Frames(b"data: " + encoded(base)[:-1] + b",", body.include_usage)
     for step in performance.steps():
         yield from writer.play(step)
 
@@ -95,7 +94,8 @@ def _stream(base: dict[str, Any], body: ChatBody, performance: Performance) -> I
 class _Frames:
     """Writes the frames of one stream."""
 
-    head: str
+    head: bytes
+    """What all frames begin with."""
     include_usage: bool
     begun: bool = False
 
@@ -122,8 +122,7 @@ class _Frames:
         return self._frame([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}])
 
     def _frame(self, choices: list[Any], **more: Any) -> bytes:
-        rest = encoded({"choices": choices, **more})
-        return b"data: " + self.head.encode("utf-8", "replace") + b"," + rest[1:] + b"\n\n"
+        return self.head + encoded({"choices": choices, **more})[1:] + b"\n\n"
 
     def _end(self, end: End) -> Iterator[bytes]:
         yield self._delta({}, end.finish)

@@ -46,6 +46,7 @@ class Simulator:
 
     def __init__(self, seed: int = 0, pace: float = 0.0, window: int = 8192) -> None:
         self._lock = threading.Lock()
+        self._streaming = 0
         self.configure(seed=seed, pace=pace, window=window)
         self.reset()
 
@@ -68,7 +69,6 @@ class Simulator:
             self._faults = FaultBook()
             self._scripted = Scripted()
             self._received = 0
-            self._streaming = 0
 
     @property
     def requests(self) -> tuple[SimRequest, ...]:
@@ -117,7 +117,7 @@ class Simulator:
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SimResponse:
         """Answer one request."""
-        path = urlsplit(target).path.rstrip("/") or "/"
+        path = _path(target)
         value, malformed = _read(body)
         if path == control.PATH:
             return control.answer(self, method, value, malformed)
@@ -171,6 +171,13 @@ class Simulator:
         finally:
             with self._lock:
                 self._streaming -= 1
+
+
+def _path(target: str) -> str:
+    try:
+        return urlsplit(target).path.rstrip("/") or "/"
+    except ValueError:
+        return target
 
 
 def _read(body: bytes) -> tuple[Any, str | None]:

@@ -16,6 +16,7 @@ from agentkit.sim.stage import Performance
 from agentkit.sim.talk import Ask, Drop, Failure, Pause
 
 _MOST_SHOWN = 200
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Item: TypeAlias = bytes | Pause | Drop
 """A piece of the body of an answer."""
@@ -91,7 +92,7 @@ def shown(value: Any) -> str:
 
 def encoded(value: Any) -> bytes:
     """JSON as bytes; half a character, which no encoding carries, becomes a question mark."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def json_response(

@@ -11,6 +11,7 @@ from agentkit.errors import InvalidInput
 from agentkit.sim import Simulator
 from agentkit.sim.plan import CallOrder, Count, Fault, Plan, Say, Write
 from agentkit.sim.script import commands, parse
+from agentkit.sim.talk import Ask, Said
 
 PARSED = [
     ("", Plan()),
@@ -310,6 +311,15 @@ def test_scripted_words_can_be_continued() -> None:
     third = stream(simulator, [user("hello"), assistant(first.text + second.text)])
     assert [first.finish, second.finish, third.finish] == ["length", "length", "stop"]
     assert len((first.text + second.text + third.text).split()) == 120
+
+
+def test_only_the_last_conversations_are_remembered() -> None:
+    simulator = Simulator()
+    assert [ask(simulator, "fail with 500. say ok").status for _ in range(2)] == [500, 200]
+    assert ask(simulator, "fail with 500 twice").status == 500
+    for number in range(4100):
+        simulator.perform(Ask(messages=(Said(role="user", text=f"say {number}"),)))
+    assert [ask(simulator, "fail with 500 twice").status for _ in range(3)] == [500, 500, 200]
 
 
 def test_script_is_checked_and_bounded() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http.client
 import json
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -19,13 +21,20 @@ from sim_client import CHAT, body
 from agentkit.errors import InvalidInput
 from agentkit.sim import SimServer, Simulator
 from agentkit.sim.http1 import BadRequest, parse_head, render_head
-from agentkit.sim.server import run, serve
+from agentkit.sim.server import _Listener, run, serve
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SimServer]:
+    complaints: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = complaints.append  # type: ignore[method-assign]
+    logging.getLogger("asyncio").addHandler(handler)
     with SimServer(Simulator()) as running:
         yield running
+    gc.collect()
+    logging.getLogger("asyncio").removeHandler(handler)
+    assert [record.getMessage() for record in complaints if record.levelno >= logging.WARNING] == []
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +101,14 @@ def test_connections_are_kept(server: SimServer) -> None:
             assert client.sock is first
     finally:
         client.close()
+
+
+def test_heads_only_and_strange_targets(server: SimServer) -> None:
+    answer = exchange(server, raw_request(b"", "HEAD /health HTTP/1.1") + raw_request(b"", "GET /health HTTP/1.1"))
+    assert answer.count(b"HTTP/1.1") == 2
+    assert answer.count(b"no AI") == 0
+    assert exchange(server, raw_request(b"", "GET //[ HTTP/1.1")).startswith(b"HTTP/1.1 404")
+    assert exchange(server, raw_request(b"", "GET http://x/health HTTP/1.1")).startswith(b"HTTP/1.1 200")
 
 
 def test_requests_in_a_row(server: SimServer) -> None:
@@ -367,5 +384,32 @@ def test_serving_in_a_loop_of_the_caller() -> None:
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
+
+    asyncio.run(go())
+
+
+def test_a_refused_client_that_stays_is_left(server: SimServer) -> None:
+    with connect(server) as sock:
+        sock.sendall(b"nonsense\r\n\r\n")
+        assert read_all(sock).startswith(b"HTTP/1.1 400")
+        assert until(lambda: _closed(sock))
+
+
+def _closed(sock: socket.socket) -> bool:
+    try:
+        sock.sendall(b"x")
+    except OSError:
+        return True
+    return False
+
+
+def test_a_connection_made_at_the_last_moment_is_closed() -> None:
+    async def go() -> None:
+        listener = _Listener(Simulator())
+        await listener.stop()
+        url = await listener.start("127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as sock:
+            await listener.stop()
+            assert sock.recv(1) == b""
 
     asyncio.run(go())

@@ -188,6 +188,9 @@ def test_arguments_follow_the_schema(schema: Any, seed: int) -> None:
     [
         {"type": "array", "uniqueItems": True, "minItems": 4, "maxItems": 4, "items": {"type": "integer"}},
         {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+        {"type": "number", "multipleOf": 0.25, "minimum": 1, "exclusiveMaximum": 3},
+        {"type": "integer", "multipleOf": 7, "minimum": 3, "maximum": 20},
+        {"type": ["integer", "null"], "default": 3},
         {"type": "object", "required": ["a"], "additionalProperties": {"type": "integer"}},
         *({"type": "string", "format": name} for name in ("date", "time", "duration", "email", "uri", "uuid", "ipv4")),
     ],

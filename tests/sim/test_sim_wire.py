@@ -221,6 +221,16 @@ def test_deep_nesting_is_survived(depth: int) -> None:
     assert Simulator().handle("POST", CHAT, {}, data.encode()).status in (200, 400)
 
 
+def test_a_wire_that_goes_too_deep_is_an_error_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deep(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("agentkit.sim.simulator.WIRES", (deep,))
+    simulator = Simulator()
+    assert ask(simulator, "say hi").status == 400
+    assert not simulator.clean()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
