@@ -6,6 +6,7 @@ on standard error; -v adds the traceback.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -30,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from agentkit.cli._parser import read
-
     if words in (["--version"], ["-V"]):
         return _version()
+    from agentkit.cli._parser import read
+
     arguments = read(words)
     try:
         return int(arguments.run(arguments))
@@ -88,8 +89,7 @@ def _flush() -> None:
 def _pipe_closed() -> int:
     """Nobody reads any more: end without a word, also at the flush when Python exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(nowhere, sys.stdout.fileno())
-    finally:
-        os.close(nowhere)
+    os.close(nowhere)
     return 141

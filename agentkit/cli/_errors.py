@@ -40,9 +40,15 @@ def exit_code(error: Exception) -> int:
 
 def explain(error: Exception, backend: str = "") -> str:
     """One line: what happened and what to do."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = _system_says(error) if isinstance(error, OSError) and error.strerror else str(error)
+    said = " ".join(said.split()) or type(error).__name__
     hint = _hint(error, backend)
     return f"{said.rstrip('.')}. {hint}" if hint else said
+
+
+def _system_says(error: OSError) -> str:
+    where = f"{error.filename!r}" if error.filename else "input or output failed"
+    return f"{where}: {error.strerror}"
 
 
 def _hint(error: Exception, backend: str) -> str:
@@ -66,6 +72,8 @@ def _hint(error: Exception, backend: str) -> str:
 def _about_key(backend: str) -> str:
     from agentkit.cli._settings import key_name, key_origin
 
+    if backend in ("", "sim"):
+        return ""
     origin = key_origin(backend)
     if origin is None:
         return f"No key was sent. Try: export {key_name(backend)}=..."

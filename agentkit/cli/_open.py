@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 def choice_of(arguments: Namespace, *, watched: bool) -> Choice:
     """The model that the options or the settings name."""
     return choose(arguments.model, watched=watched, pace=arguments.pace, base_url=arguments.base_url)
+
+
+def command(choice: Choice | None, arguments: Namespace, *words: str) -> str:
+    """A command line that finds the same store and the same model again."""
+    options: list[str] = []
+    if choice is not None and choice.origin in ("-m", "/model"):
+        options += ["-m", choice.name]
+        options += ["--base-url", arguments.base_url] if arguments.base_url else []
+    options += ["--store", arguments.store] if arguments.store else []
+    return shlex.join(["agentkit", *words, *options])
 
 
 def conversation(

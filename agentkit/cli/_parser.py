@@ -6,9 +6,15 @@ import argparse
 import difflib
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TypeAlias
+from typing import NoReturn
 
-Parser: TypeAlias = argparse.ArgumentParser
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help lists the options\n")
+
 
 EPILOG = """commands:
   agentkit ["PROMPT"]            ask once; without a prompt, chat
@@ -61,9 +67,8 @@ def _refuse_typo(words: list[str], place: int | None) -> None:
         return
     close = difflib.get_close_matches(words[place], [name for name in _COMMANDS if len(name) > 3], n=1, cutoff=0.8)  # noqa: PLR2004 - short names look like anything
     if close:
-        _ask().error(
-            f"{words[place]!r} is no command; did you mean {close[0]!r}? As a prompt: agentkit -- {words[place]}"
-        )
+        word, meant = words[place], close[0]
+        _ask().exit(2, f"agentkit: {word!r} is no command; did you mean {meant}? As a prompt: agentkit -- {word}\n")
 
 
 def _runs(module: str, function: str) -> Callable[[argparse.Namespace], int]:
@@ -74,7 +79,7 @@ def _runs(module: str, function: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _new(name: str, description: str, module: str, function: str, *, epilog: str | None = None) -> Parser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"agentkit {name}".strip(),
         description=description,
         epilog=epilog,
@@ -105,6 +110,7 @@ def _add_model(parser: Parser) -> None:
 
 def _ask() -> Parser:
     parser = _new("", "Converse with language models, and lose nothing.", "ask", "ask", epilog=EPILOG)
+    parser.usage = 'agentkit [options] ["PROMPT"]   or   agentkit COMMAND [options]'
     parser.add_argument("-V", "--version", action="store_true", help="print the version")
     parser.add_argument("prompt", nargs="*", help="what to say; piped input comes before it")
     which = parser.add_mutually_exclusive_group()

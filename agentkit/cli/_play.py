@@ -125,7 +125,7 @@ def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
         case ReasoningDelta():
             screen.thinking(event.text)
         case Retrying():
-            screen.note(f"{explain(event.error)}; trying again in {event.delay:.1f} s")
+            screen.note(f"{event.error}; trying again in {event.delay:.1f} s")
         case Continuing():
             screen.note(f"... continuing, round {event.attempt} ({event.reason})")
         case Notice():

@@ -149,4 +149,5 @@ class Screen:
             self._write("\n")
 
     def _write(self, text: str) -> None:
-        print(text, end="", file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] - it may be closed
+            print(text, end="", file=sys.stderr, flush=True)

@@ -73,6 +73,8 @@ def simulator(pace: float | None, *, watched: bool) -> Simulator:
 def configured() -> tuple[str | None, str]:
     """The model that the environment or the user's file names, and which of them."""
     name = setting("model")
+    if name is None:
+        return None, "nothing is configured"
     return name, "AGENTKIT_MODEL" if os.environ.get("AGENTKIT_MODEL") else str(config_path())
 
 
@@ -138,7 +140,7 @@ def banner(version: str) -> tuple[str, ...]:
     keys = found_keys()
     connect = f"/model {keys[0][0]}/MODEL uses {keys[0][1]}" if keys else "connect later with  /model BACKEND/MODEL"
     return (
-        f"agentkit {version} - nothing configured: no model is named by -m, AGENTKIT_MODEL or the settings",
-        "  simulator: no AI behind this. It streams, truncates and fails on request.",
+        f"agentkit {version} - nothing configured: no -m, no AGENTKIT_MODEL, no model in the settings",
+        "  simulator: no AI behind this. It streams, truncates and fails on request: try  write 100 words",
         f"  {connect}  or see  agentkit doctor",
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import secrets
-import shlex
 from argparse import Namespace
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -31,11 +30,9 @@ UNFINISHED = (Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED)
 
 @frozen
 class Shelf:
-    """An open store, and how the user named it."""
+    """An open store."""
 
     store: Store
-    given: str | None = None
-    """The store as an option, where it was one."""
     kept: bool = True
     """False: in memory, gone at the end."""
 
@@ -92,19 +89,12 @@ class Shelf:
 
         return Conversation("sim", store=self.store, name=name)
 
-    def command(self, *words: str, model: str | None = None) -> str:
-        """A command line that finds this store again."""
-        options = ["-m", model] if model else []
-        if self.given is not None:
-            options += ["--store", self.given]
-        return shlex.join(["agentkit", *words, *options])
-
 
 def open_shelf(given: str | None, *, kept: bool = True) -> Shelf:
     """The store that the options, the environment or the user's file name; SQLite in the user's folder otherwise."""
     if not kept:
         return Shelf(open_store(None, default_path=store_path), kept=False)
-    return Shelf(open_store(given or setting("store") or "sqlite", default_path=store_path), given)
+    return Shelf(open_store(given or setting("store") or "sqlite", default_path=store_path))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from agentkit.cli._open import conversation
+from agentkit.cli._open import command, conversation
 from agentkit.cli._play import Played, play, tell
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import Choice, choose
@@ -43,6 +43,10 @@ class Talk:
         played: Played = play(turn, self.screen, seen=seen)
         tell(played, self.screen, backend=self.choice.backend, what_now=WHAT_NOW)
         return code_of(played)
+
+    def command(self, *words: str) -> str:
+        """A command line that comes back to this store and this model."""
+        return command(self.choice, self._arguments, *words)
 
     def use_model(self, name: str) -> None:
         """Go on with another model; the conversation stays."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentkit.cli import _errors
 from agentkit.cli._errors import UsageError
-from agentkit.cli._open import choice_of, conversation
+from agentkit.cli._open import choice_of, command, conversation
 from agentkit.cli._play import Played, play, tell
 from agentkit.cli._screen import Screen, is_terminal
 from agentkit.cli._settings import Choice, banner
@@ -90,7 +90,7 @@ def _answer(chat: Conversation, choice: Choice, shelf: Shelf, arguments: Namespa
     if choice.stand_in:
         screen.plain("\n".join(banner(__version__)))
     played = play(chat.stream_resume() if prompt is None else chat.stream(prompt), screen)
-    finish = f"Finish it: {shelf.command('resume', chat.name)}" if shelf.kept else ""
+    finish = f"Finish it: {command(choice, arguments, 'resume', chat.name)}" if shelf.kept else ""
     tell(played, screen, backend=choice.backend, what_now=finish)
     if arguments.verbose:
         _tell_more(played, screen, chat, choice)

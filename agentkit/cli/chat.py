@@ -89,8 +89,13 @@ class _Terminal:
         lines: Lines = self._editor or Piped()
         while True:
             try:
-                obey(self._talk, read_message(lines, self._prompt()))
-            except (EOFError, Leave):
+                text = read_message(lines, self._prompt())
+                self._pressed = -TWICE
+                obey(self._talk, text)
+            except Leave:
+                return _errors.OK
+            except EOFError:
+                print(file=sys.stderr)
                 return _errors.OK
             except KeyboardInterrupt:
                 if self._twice():
@@ -135,8 +140,5 @@ class _Terminal:
 
     def _part(self) -> None:
         talk = self._talk
-        if talk.screen.terminal:
-            print()
         if talk.shelf.kept and talk.chat.messages:
-            model = talk.choice.name if talk.choice.origin.startswith(("-m", "/model")) else None
-            talk.screen.note(f"resume with: {talk.shelf.command('chat', talk.chat.name, model=model)}")
+            talk.screen.note(f"resume with: {talk.command('chat', talk.chat.name)}")

@@ -47,7 +47,8 @@ def _named(name: str) -> Command:
     low = _ALIASES.get(name.lower(), name.lower())
     if low in COMMANDS:
         return COMMANDS[low]
-    close = difflib.get_close_matches(low, COMMANDS, n=1, cutoff=0.4)
+    begun = [known for known in COMMANDS if low and known.startswith(low)]
+    close = begun or difflib.get_close_matches(low, COMMANDS, n=1, cutoff=0.6)
     hint = f"did you mean /{close[0]}?" if close else "/help lists the commands"
     raise UsageError(f"unknown command /{name}; {hint} A message that begins with / is typed as //")
 
@@ -55,10 +56,7 @@ def _named(name: str) -> Command:
 def _help(talk: Talk, rest: str) -> int:
     width = max(len(command.usage) for command in COMMANDS.values())
     lines = [f"  {command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
-    keys = (
-        'Ctrl-C stops a reply and keeps it, twice leaves. Ctrl-D leaves. Several lines: paste, or """ before and after.'
-    )
-    talk.screen.say("\n".join([*lines, f"  {keys}"]))
+    talk.screen.say("\n".join([*lines, *_KEYS]))
     return _errors.OK
 
 
@@ -95,7 +93,7 @@ def _model(talk: Talk, rest: str) -> int:
         talk.use_model(rest)
         talk.screen.note(f"{talk.choice.name} answers from here on")
     else:
-        talk.screen.say(f"{talk.choice.name} ({talk.choice.origin or 'nothing is configured'})")
+        talk.screen.say(f"{talk.choice.name} ({talk.choice.origin})")
         talk.screen.note("/model BACKEND/MODEL takes another one; agentkit models lists the backends")
     return _errors.OK
 
@@ -127,6 +125,10 @@ def _quit(talk: Talk, rest: str) -> int:
     raise Leave
 
 
+_KEYS = (
+    '  several lines: paste them, or type """ before and after',
+    "  Ctrl-C stops a reply and keeps it; Ctrl-C twice or Ctrl-D leaves",
+)
 _ALIASES = {"?": "help", "": "help", "exit": "quit", "bye": "quit", "ls": "list", "resume": "continue"}
 COMMANDS: dict[str, Command] = {
     "help": Command(_help, "/help", "this list"),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agentkit.cli import _errors
+from agentkit.cli._open import command
 from agentkit.cli._screen import Screen, one_line
 from agentkit.cli._shelf import UNFINISHED, Shelf, opened
 from agentkit.messages import Message
@@ -87,7 +88,7 @@ def show(arguments: Namespace) -> int:
         for line in _transcript(chat.system, chat.messages):
             screen.say(line)
         if shelf.standing(name) in UNFINISHED:
-            screen.warn(f"the last reply is not finished: {shelf.command('resume', name)}")
+            screen.warn(f"the last reply is not finished: {command(None, arguments, 'resume', name)}")
     return _errors.OK
 
 
