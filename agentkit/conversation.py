@@ -118,7 +118,7 @@ class _Face:
         self._limiter = rate_limit
         self._options = options or Options()
         self._system = system
-        self._imports = tuple(message(given.role, given) for given in messages)
+        self._imports = tuple(_given(item) for item in messages)
         self._on_busy: OnBusy = on_busy
         self._name = name or uuid4().hex
         self._opened = _OpenStore(store)
@@ -227,6 +227,12 @@ class _Face:
         if not self._closed:
             self._closed = True
             self._opened.leave()
+
+
+def _given(item: object) -> Message:
+    if not isinstance(item, Message):
+        raise InvalidInput(f"messages= takes Message values, not {item!r}; from_openai() makes them from dicts")
+    return item
 
 
 def _rewind(store: Store, name: str, keep: int) -> None:

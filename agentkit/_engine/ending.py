@@ -8,10 +8,10 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.journal import NOTHING, Journal
 from agentkit.effects import Flow
-from agentkit.errors import AgentKitError, ProviderError, ServerError
+from agentkit.errors import AgentKitError, ProviderError, ServerError, Unsupported
 from agentkit.events import Reply, Segment
 from agentkit.messages import Message
-from agentkit.store import Failure, Record, Replied, TurnEnded
+from agentkit.store import Failure, Record, Replied, Rewound, TurnEnded
 from agentkit.usage import FinishReason, Outcome, Usage
 
 OUTCOMES = {
@@ -66,8 +66,10 @@ def commit(
         None if error is None else failure_of(error),
     )
     replied: list[Record] = [Replied(builder.turn_id, message)] if message.parts or not cut else []
+    # What this backend can never be sent must not be in the way of every later turn; the journal keeps it.
+    aside: list[Record] = [Rewound(state.start)] if isinstance(error, Unsupported) else []
     try:
-        yield from write(journal, [*replied, ended], durable=True)
+        yield from write(journal, [*replied, ended, *aside], durable=True)
     except AgentKitError as lost:
         return Ending(
             Reply(

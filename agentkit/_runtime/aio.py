@@ -56,7 +56,7 @@ class AsyncWorld:
             case Close():
                 return await self._close()
             case Sleep():
-                return await self._stoppable(anyio.sleep(effect.seconds))
+                return await self._stoppable(anyio.sleep, effect.seconds)
             case _ if self._session.store.blocking:
                 return await anyio.to_thread.run_sync(self._session.perform, effect)
             case _:
@@ -75,19 +75,19 @@ class AsyncWorld:
             case _:
                 return self._session.perform(effect)
 
-    async def _stoppable(self, waiting: Awaitable[T]) -> T:
+    async def _stoppable(self, wait: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        if self.stopping:
+            raise Stopped
         with anyio.CancelScope() as scope:
             self._scope = scope
-            if self.stopping:
-                scope.cancel()
             try:
-                return await waiting
+                return await wait(*arguments)
             finally:
                 self._scope = None
         raise Stopped
 
     async def _open(self, request: HTTPRequest, timeouts: Timeouts) -> tuple[ResponseHead, float]:
-        self._answer = await self._stoppable(self._transport.open(request, timeouts))
+        self._answer = await self._stoppable(self._transport.open, request, timeouts)
         return self._answer.head, time.monotonic()
 
     async def _read(self, timeout: float | None) -> tuple[bytes, float]:
@@ -211,7 +211,7 @@ class AsyncTurn:
             return None
         if not self._begun:
             self._begin()
-        if thrown is None and not self._told and self._world.stopping:
+        elif thrown is None and not self._told and self._world.stopping:
             self._told = True
             thrown = Stopped()
         answer: Any = None

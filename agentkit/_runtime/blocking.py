@@ -133,7 +133,7 @@ class Turn:
         if not self._begun:
             self._begun = True
             self._session.context = threading.get_ident()
-        if thrown is None and not self._told and self._signal.is_set():
+        elif thrown is None and not self._told and self._signal.is_set():
             self._told = True
             thrown = Stopped()
         answer: Any = None

@@ -22,6 +22,7 @@ from agentkit import (
     ConversationClosed,
     InvalidInput,
     Limits,
+    Media,
     Message,
     NotConfigured,
     Options,
@@ -31,6 +32,7 @@ from agentkit import (
     TextDelta,
     Timeouts,
     TurnFinished,
+    Unsupported,
     assistant,
     user,
 )
@@ -236,6 +238,34 @@ def test_a_reply_cut_by_its_limit_says_so_and_can_be_resumed(runtime: str, backe
             assert resumed.usage.requests == 2
 
     play(runtime, scenario, **backend)
+
+
+def test_a_turn_that_is_stopped_before_it_begins_sends_nothing(runtime: str, store: str) -> None:
+    simulator = Simulator()
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat() as chat:
+            turn = chat.stream("say something")
+            turn.stop()
+            reply = await turn.finish()
+            assert (reply.text, reply.outcome) == ("", Outcome.INTERRUPTED)
+            assert simulator.received == 0
+            assert [message.text for message in chat.messages] == ["say something"]
+            assert (await chat.resume()).text == "something"
+
+    play(runtime, scenario, model=simulator, store=store)
+
+
+def test_what_a_backend_cannot_carry_does_not_poison_the_conversation(runtime: str, store: str) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat() as chat:
+            await chat.send("say before")
+            with pytest.raises(Unsupported):
+                await chat.send(["listen", Media("audio/x-unheard-of", data=b"...")])
+            assert [message.text for message in chat.messages] == ["say before", "before"]
+            assert (await chat.send("say after")).text == "after"
+
+    play(runtime, scenario, model=Simulator(), store=store)
 
 
 # --- several writers
@@ -449,6 +479,8 @@ def test_a_model_that_cannot_be_meant_is_named(model: Any, error: type[AgentKitE
 def test_a_setting_that_cannot_be_meant_is_named(settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         Conversation("openai/x" if "base_url" in settings else "sim", **settings)
+    with pytest.raises(InvalidInput, match="from_openai"):
+        Conversation("sim", messages=[{"role": "user", "content": "x"}])  # type: ignore[list-item]
     with pytest.raises(InvalidInput, match="ready-made"):
         Conversation(Simulator(), api_key="x")
 
