@@ -287,6 +287,15 @@ def test_nesting_that_json_can_read_is_no_recursion_error_either():
         decode_record('{"type":"rewound","keep":' + "[" * 900 + "]" * 900 + "}")
 
 
+def test_what_is_no_document_at_all():
+    with pytest.raises(InvalidDocument, match="expected JSON"):
+        messages_from_json({"format": "agentkit.messages"})
+    with pytest.raises(InvalidDocument, match="expected a list"):
+        from_openai(5)
+    with pytest.raises(InvalidInput, match="in a list"):
+        messages_to_json(user("hi"))
+
+
 def test_a_recursion_while_reading_is_an_invalid_document(monkeypatch):
     def endless(value, type_):
         raise RecursionError

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from agentkit.codec._convert import structure, unstructure
 from agentkit.codec._json import dumps, loads, short
-from agentkit.errors import InvalidDocument
+from agentkit.errors import InvalidDocument, InvalidInput
 from agentkit.messages import Message
 from agentkit.store import Record
 
@@ -21,6 +21,8 @@ MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 def messages_to_json(messages: Iterable[Message]) -> str:
     """A document of messages, compact; `messages_from_json` gives them back equal."""
+    if not isinstance(messages, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInput(f"expected messages in a list, not {short(messages)}")
     listed = unstructure(tuple(messages), tuple[Message, ...])
     return dumps({"format": FORMAT, "version": VERSION, "messages": listed})
 

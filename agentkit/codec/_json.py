@@ -57,6 +57,8 @@ def loads(text: str | bytes) -> Any:
     Raises:
         InvalidDocument: no JSON, or nested too deeply.
     """
+    if not isinstance(text, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidDocument(f"expected JSON as a text or bytes, not {short(text)}")
     try:
         return _decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError:

@@ -35,6 +35,8 @@ def from_openai(messages: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
     Raises:
         InvalidDocument: with the path of what is no chat dict.
     """
+    if not isinstance(messages, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers have any JSON
+        raise InvalidDocument(f"expected a list of chat dicts, not {short(messages)}")
     return tuple(_message(item, f"$[{index}]") for index, item in enumerate(messages))
 
 

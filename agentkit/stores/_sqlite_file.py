@@ -173,8 +173,8 @@ class SQLiteFile:
                 return StoreError(f"{self.path!r}: {error}; {next(advice, 'the store is unusable')}")
             case OSError():
                 return StoreError(f"{self.path!r}: {error.strerror or error}; choose another path or its permissions")
-            case OverflowError():
-                return InvalidInput(f"a number is too large for the store: {error}")
+            case OverflowError() | UnicodeError():
+                return InvalidInput(f"this cannot be stored: {error}")
             case _:
                 return None
 

@@ -10,7 +10,7 @@ _LAST = 0xFFFFFFFF
 """The highest version of a conversation, and the mask of the version in a key."""
 
 _LINEAGE = """WITH RECURSIVE lineage (depth, id, parent, base, upto) AS (
-        SELECT 0, id, parent, base, version FROM conversations WHERE name = :name
+        SELECT 0, id, parent, base, version FROM conversations WHERE id = :id
         UNION ALL
         SELECT depth + 1, older.id, older.parent, older.base, min(lineage.base, lineage.upto)
         FROM lineage JOIN conversations AS older ON older.id = lineage.parent WHERE lineage.base > :after
@@ -20,8 +20,19 @@ _RANGE = "SELECT key & 0xFFFFFFFF, at, data FROM records WHERE key > ? AND key <
 
 def read(db: Connection, name: str, after: int) -> list[Row]:
     """Version, time and data of each entry above `after`, those of ancestors first."""
-    lineage = db.execute(_LINEAGE, {"name": name, "after": min(max(after, 0), _LAST)}).fetchall()
-    return [row for id_, low, upto in lineage for row in db.execute(_RANGE, (_key(id_, low), _key(id_, upto)))]
+    after = min(max(after, 0), _LAST)
+    found = db.execute("SELECT id, base, version FROM conversations WHERE name = ?", (name,)).fetchone()
+    if found is None:
+        return []
+    id_, base, version = found
+    if base <= after:  # nothing is asked for that an ancestor has
+        return _range(db, id_, after, version)
+    lineage = db.execute(_LINEAGE, {"id": id_, "after": after}).fetchall()
+    return [row for part in lineage for row in _range(db, *part)]
+
+
+def _range(db: Connection, id_: int, after: int, upto: int) -> list[Row]:
+    return db.execute(_RANGE, (_key(id_, after), _key(id_, upto))).fetchall()
 
 
 def add(db: Connection, id_: int, version: int, at: float, data: Sequence[str]) -> None:

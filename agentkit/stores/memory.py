@@ -125,6 +125,7 @@ class MemoryStore:
 
     def withdraw(self, name: str, owner: str, /) -> None:
         self._check(name)
+        rules.check_name(owner, of="an owner")
         with self._lock:
             turnstile = self._turnstiles.get(name)
             if turnstile is not None and turnstile.waiting.pop(owner, None) is not None:

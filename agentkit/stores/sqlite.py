@@ -123,6 +123,7 @@ class SQLiteStore:
 
     def withdraw(self, name: str, owner: str, /) -> None:
         self._check(name)
+        rules.check_name(owner, of="an owner")
         self._file.run("DELETE FROM waiters WHERE name = ? AND owner = ?", (name, owner))
 
     def interrupt(self, name: str, /) -> None:
@@ -209,6 +210,7 @@ class SQLiteStore:
         found = _holder(db, name)
         if found is not None:
             if found.owner == owner:
+                db.execute(_RENEW, (*asking[1:], owner, found.token))
                 return Lease(name, owner, found.token)
             holder = self._in_force(found.owner, found.process, found.wall, found.tick)
         else:

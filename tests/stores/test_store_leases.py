@@ -91,6 +91,14 @@ def test_renewing_and_appending_keep_a_lease_alive(store, clock):
         assert store.acquire("trip", "bob") is None
 
 
+def test_asking_again_keeps_a_lease_alive_too(store, clock):
+    lease = store.acquire("trip", "ann")
+    for _ in range(3):
+        clock.sleep(6)
+        assert store.acquire("trip", "ann") == lease
+        assert store.acquire("trip", "bob") is None
+
+
 def test_a_silent_owner_that_nobody_took_over_goes_on(store, clock):
     lease = store.acquire("trip", "ann")
     clock.sleep(1000)

@@ -277,8 +277,9 @@ def test_errors_of_the_disk_are_explained(store, monkeypatch):
         with pytest.raises(StoreError, match=advice) as caught:
             file.write(fail)
         assert caught.value.__cause__ is error
-    with pytest.raises(InvalidInput, match="too large"):
-        store.renew(Lease("trip", "ann", 2**80))
+    for lease in (Lease("trip", "ann", 2**80), Lease("trip", "\ud800", 1)):
+        with pytest.raises(InvalidInput, match="cannot be stored"):
+            store.renew(lease)
     assert len(store.read("trip")) == 1
 
 
@@ -614,8 +615,11 @@ def test_stores_are_loaded_when_they_are_asked_for():
 def test_owners_are_names(store):
     assert store.acquire("trip", new_owner()) is not None
     for owner in ("", "\ud800", None):
-        with pytest.raises(InvalidInput, match="owner"):
-            store.acquire("trip", owner)
+        for each in (store, MemoryStore()):
+            with pytest.raises(InvalidInput, match="owner"):
+                each.acquire("trip", owner)
+            with pytest.raises(InvalidInput, match="owner"):
+                each.withdraw("trip", owner)
 
 
 def test_a_stale_writer_is_told_what_happened(store):
