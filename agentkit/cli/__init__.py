@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from agentkit.cli._codes import INTERRUPTED, OK, PIPE_CLOSED, USAGE
 from agentkit.cli._screen import Screen, is_terminal, speak_utf8
 
 __all__ = ["main"]
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _pipe_closed()
     except SystemExit as end:  # from the parser
-        return end.code if isinstance(end.code, int) else 2
+        return end.code if isinstance(end.code, int) else USAGE
     return code
 
 
@@ -50,7 +51,7 @@ def _version() -> int:
     from agentkit import __version__
 
     print(f"agentkit {__version__}")
-    return 0
+    return OK
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:
@@ -77,7 +78,7 @@ def _say_why(error: Exception, screen: Screen, line: str) -> None:
 def _interrupted() -> int:
     if is_terminal(sys.stderr):
         print(file=sys.stderr)
-    return 130
+    return INTERRUPTED
 
 
 def _flush() -> None:
@@ -92,4 +93,4 @@ def _pipe_closed() -> int:
     with contextlib.suppress(OSError, ValueError):
         os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return 141
+    return PIPE_CLOSED

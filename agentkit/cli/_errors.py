@@ -1,10 +1,12 @@
 """From a failure to one line for the user and an exit code.
 
-May hold wording and codes: what happened, where the value came from, what to type. Never a key.
+May hold wording: what happened, where the value came from, what to type. Never a key.
 """
 
 from __future__ import annotations
 
+from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, UsageError
+from agentkit.cli._settings import key_name, key_origin, url_origin
 from agentkit.errors import (
     AgentKitError,
     AuthError,
@@ -17,12 +19,6 @@ from agentkit.errors import (
     Unsupported,
 )
 from agentkit.usage import Outcome
-
-OK, FAILED, USAGE, NOT_CONFIGURED, INCOMPLETE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 141
-
-
-class UsageError(Exception):
-    """The command line asks for something that cannot be done."""
 
 
 def exit_code(error: Exception) -> int:
@@ -70,8 +66,6 @@ def _hint(error: Exception, backend: str) -> str:
 
 
 def _about_key(backend: str) -> str:
-    from agentkit.cli._settings import key_name, key_origin
-
     if backend in ("", "sim"):
         return ""
     origin = key_origin(backend)
@@ -81,8 +75,6 @@ def _about_key(backend: str) -> str:
 
 
 def _about_address(backend: str) -> str:
-    from agentkit.cli._settings import url_origin
-
     origin = url_origin(backend)
     if origin is None:
         return "Is the server running? --base-url URL says where it is"

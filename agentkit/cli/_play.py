@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from agentkit.cli._errors import explain
+from agentkit.cli import _codes
+from agentkit.cli._errors import exit_code, explain
 from agentkit.cli._screen import Screen
 from agentkit.errors import AgentKitError
 from agentkit.events import (
@@ -165,3 +166,12 @@ def _ending(played: Played) -> str:
             return f"reply interrupted, {kept} kept."
         case _:
             return ""
+
+
+def code_of(played: Played) -> int:
+    """The exit code that tells a script how the turn ended."""
+    if played.stopped and not played.complete:
+        return _codes.INTERRUPTED
+    if played.error is not None:
+        return exit_code(played.error)
+    return _codes.OK if played.complete else _codes.INCOMPLETE

@@ -98,8 +98,9 @@ class Screen:
     def thinking(self, text: str) -> None:
         """A piece of the model's thinking, for those who watch."""
         if self.watched and not self.quiet:
+            label = "" if self._thinking else "  thinking: "
             self._thinking = True
-            self._write(self.style(visible(text), DIM))
+            self._write(self.style(label + visible(text), DIM))
 
     def lead_in(self, text: str) -> None:
         """Before a reply that goes on where it stopped: its last words, for those who watch, on the same line."""

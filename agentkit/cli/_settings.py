@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
 
-from agentkit.cli._errors import UsageError
+from agentkit.cli._codes import UsageError
 from agentkit.config import config_path, setting, user_settings
 from agentkit.errors import AgentKitError, NotConfigured
 

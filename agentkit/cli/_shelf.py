@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from agentkit.cli._errors import UsageError
+from agentkit.cli._codes import UsageError
 from agentkit.config import setting, store_path
 from agentkit.store import Rewound, Store, TurnEnded, TurnResumed, TurnStarted
 from agentkit.stores import open_store

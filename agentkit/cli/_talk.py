@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from agentkit.cli._open import command, conversation
-from agentkit.cli._play import Played, play, tell
+from agentkit.cli._play import Played, code_of, play, tell
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import Choice, choose
 from agentkit.cli._shelf import Shelf
-from agentkit.cli.ask import code_of
 
 if TYPE_CHECKING:
     from agentkit import Turn

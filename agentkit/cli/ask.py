@@ -9,10 +9,10 @@ import traceback
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentkit.cli import _errors
-from agentkit.cli._errors import UsageError
+from agentkit.cli import _codes
+from agentkit.cli._codes import UsageError
 from agentkit.cli._open import choice_of, command, conversation
-from agentkit.cli._play import Played, play, tell
+from agentkit.cli._play import Played, code_of, play, tell
 from agentkit.cli._screen import Screen, is_terminal
 from agentkit.cli._settings import Choice, banner
 from agentkit.cli._shelf import Shelf, opened
@@ -30,7 +30,7 @@ def ask(arguments: Namespace) -> int:
         from agentkit import __version__
 
         print(f"agentkit {__version__}")
-        return _errors.OK
+        return _codes.OK
     if not arguments.prompt and is_terminal(sys.stdin) and is_terminal(sys.stdout):
         from agentkit.cli.chat import chat as converse
 
@@ -104,12 +104,3 @@ def _tell_more(played: Played, screen: Screen, chat: Conversation, choice: Choic
     screen.note(f"{usage.input_tokens} tokens in, {usage.output_tokens} out{guessed}, {usage.requests} requests")
     if played.error is not None:
         traceback.print_exception(played.error)
-
-
-def code_of(played: Played) -> int:
-    """The exit code that tells a script how the turn ended."""
-    if played.stopped and not played.complete:
-        return _errors.INTERRUPTED
-    if played.error is not None:
-        return _errors.exit_code(played.error)
-    return _errors.OK if played.complete else _errors.INCOMPLETE

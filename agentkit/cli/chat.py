@@ -6,8 +6,9 @@ import sys
 import time
 from argparse import Namespace
 
-from agentkit.cli import _errors
-from agentkit.cli._errors import UsageError, exit_code, explain
+from agentkit.cli import _codes
+from agentkit.cli._codes import UsageError
+from agentkit.cli._errors import exit_code, explain
 from agentkit.cli._keyboard import Editor, Lines, Piped, read_message
 from agentkit.cli._open import choice_of
 from agentkit.cli._screen import Screen, is_terminal, last_line, visible
@@ -48,7 +49,7 @@ class _Script:
         self._talk = talk
 
     def run(self) -> int:
-        code = _errors.OK
+        code = _codes.OK
         lines = Piped()
         while True:
             try:
@@ -56,7 +57,7 @@ class _Script:
                 code = self._talk_code(text) or code
             except (EOFError, Leave):
                 return code
-            if code in (_errors.FAILED, _errors.NOT_CONFIGURED, _errors.INTERRUPTED):
+            if code in (_codes.FAILED, _codes.NOT_CONFIGURED, _codes.INTERRUPTED):
                 return code
 
     def _talk_code(self, text: str) -> int:
@@ -93,13 +94,13 @@ class _Terminal:
                 self._pressed = -TWICE
                 obey(self._talk, text)
             except Leave:
-                return _errors.OK
+                return _codes.OK
             except EOFError:
                 print(file=sys.stderr)
-                return _errors.OK
+                return _codes.OK
             except KeyboardInterrupt:
                 if self._twice():
-                    return _errors.INTERRUPTED
+                    return _codes.INTERRUPTED
             except (AgentKitError, UsageError) as error:
                 self._talk.screen.error(explain(error, self._talk.choice.backend))
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from agentkit.cli import _errors
-from agentkit.cli._errors import UsageError
+from agentkit.cli import _codes
+from agentkit.cli._codes import UsageError
 from agentkit.cli._screen import last_line, one_line
 from agentkit.cli._shelf import UNFINISHED
 from agentkit.cli._talk import Talk
@@ -34,7 +34,7 @@ class Command:
 def obey(talk: Talk, text: str) -> int:
     """Send a message or run a command; the exit code that it would be worth."""
     if not text.strip():
-        return _errors.OK
+        return _codes.OK
     if text.startswith("//"):
         return talk.run(talk.chat.stream(text[1:]))
     found = _COMMAND.fullmatch(text.rstrip())
@@ -57,7 +57,7 @@ def _help(talk: Talk, rest: str) -> int:
     width = max(len(command.usage) for command in COMMANDS.values())
     lines = [f"  {command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
     talk.screen.say("\n".join([*lines, *_KEYS]))
-    return _errors.OK
+    return _codes.OK
 
 
 def _continue(talk: Talk, rest: str) -> int:
@@ -80,7 +80,7 @@ def _undo(talk: Talk, rest: str) -> int:
     _need_messages(talk)
     dropped = talk.chat.undo()
     talk.screen.note(f"taken back: {one_line(dropped[0].text, TAIL)}")
-    return _errors.OK
+    return _codes.OK
 
 
 def _need_messages(talk: Talk) -> None:
@@ -95,14 +95,14 @@ def _model(talk: Talk, rest: str) -> int:
     else:
         talk.screen.say(f"{talk.choice.name} ({talk.choice.origin})")
         talk.screen.note("/model BACKEND/MODEL takes another one; agentkit models lists the backends")
-    return _errors.OK
+    return _codes.OK
 
 
 def _fork(talk: Talk, rest: str) -> int:
     before = talk.chat.name
     talk.fork(rest or None)
     talk.screen.note(f"now in {talk.chat.name}; {before} stays as it was")
-    return _errors.OK
+    return _codes.OK
 
 
 def _system(talk: Talk, rest: str) -> int:
@@ -111,14 +111,14 @@ def _system(talk: Talk, rest: str) -> int:
         talk.screen.note("these instructions hold from the next message on")
     else:
         talk.screen.say(talk.chat.system or "there are no standing instructions; /system TEXT gives some")
-    return _errors.OK
+    return _codes.OK
 
 
 def _list(talk: Talk, rest: str) -> int:
     from agentkit.cli.stored import table
 
     talk.screen.say("\n".join(table(talk.shelf, limit=20)) or "nothing is stored yet")
-    return _errors.OK
+    return _codes.OK
 
 
 def _quit(talk: Talk, rest: str) -> int:

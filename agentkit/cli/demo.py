@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from agentkit.cli import _errors
+from agentkit.cli import _codes
 from agentkit.cli._play import play
 from agentkit.cli._screen import Screen, last_line
 from agentkit.conversation import Conversation
@@ -52,10 +52,10 @@ def demo(arguments: Namespace) -> int:
     stage.screen.say("agentkit demo: the simulator answers, there is no AI behind it, and nothing leaves this machine.")
     verified = [_streams(stage), _cut_and_continued(stage), _killed_and_resumed(stage)]
     if all(verified):
-        stage.step('All verified. Next:  agentkit chat -m sim   or   export AGENTKIT_MODEL=... and  agentkit "Hello"')
-        return _errors.OK
+        stage.step('All verified. Next:  agentkit chat -m sim  or  agentkit -m BACKEND/MODEL "Hello"')
+        return _codes.OK
     stage.step("Not everything could be verified; the lines marked FAILED say what.")
-    return _errors.FAILED
+    return _codes.FAILED
 
 
 def _uncut(prompt: str) -> str:
@@ -65,7 +65,7 @@ def _uncut(prompt: str) -> str:
 
 
 def _streams(stage: Stage) -> bool:
-    stage.step(f'1. A reply is shown as it comes.   chat.stream("{STORY}")')
+    stage.step(f'1. A reply is shown as it comes:  chat.stream("{STORY}")')
     with Conversation(Simulator(pace=stage.pace)) as chat:
         played = play(chat.stream(STORY), stage.screen)
     text = played.reply.text if played.reply is not None else ""
@@ -73,13 +73,13 @@ def _streams(stage: Stage) -> bool:
 
 
 def _cut_and_continued(stage: Stage) -> bool:
-    stage.step(f"2. A reply is cut by its limit of {LIMIT} tokens. It says so, and can be finished.   chat.resume()")
+    stage.step(f"2. A reply is cut by its limit of {LIMIT} tokens. It says so:  reply.outcome")
     with Conversation(Simulator(pace=stage.pace), options=Options(max_tokens=LIMIT)) as chat:
         cut = play(chat.stream(STORY), stage.screen)
         outcome = cut.reply.outcome if cut.reply is not None else Outcome.FAILED
         told = stage.check(f"outcome: {outcome.value}, after {cut.words} words", holds=outcome is Outcome.TRUNCATED)
         seen = cut.reply.text if cut.reply is not None else ""
-        stage.screen.reply(f"\n{last_line(seen, 50)}")
+        stage.screen.reply(f"\n   It is finished:  chat.resume()\n\n{last_line(seen, 50)}")
         rest = play(chat.stream_resume(options=Options(max_tokens=1000)), stage.screen, seen=seen)
         text = rest.reply.text if rest.reply is not None else ""
         whole = rest.complete and text == _uncut(STORY) == chat.messages[-1].text
@@ -87,7 +87,7 @@ def _cut_and_continued(stage: Stage) -> bool:
 
 
 def _killed_and_resumed(stage: Stage) -> bool:
-    stage.step("3. Another process streams a reply into a store, and is killed in the middle of it (SIGKILL).")
+    stage.step("3. Another process streams a reply, and is killed in the middle of it (SIGKILL):")
     with tempfile.TemporaryDirectory(prefix="agentkit-demo-", ignore_cleanup_errors=True) as folder:
         store = f"sqlite:///{Path(folder) / 'demo.db'}"
         with _child(store, folder, max(stage.pace, 0.01)) as child:
@@ -137,10 +137,10 @@ def _resumed(stage: Stage, store: str, seen: str) -> bool:
         kept = chat.messages[-1].text if chat.messages and chat.messages[-1].role == "assistant" else ""
         stage.screen.say(f"   {last_line(kept, 50)}")
         found = stage.check(
-            f"{len(kept.split())} of {len(seen.split())} words are there; what is delivered is stored every 0.25 s",
+            f"{len(kept.split())} of {len(seen.split())} words are in the store; it is written every 0.25 s",
             holds=bool(kept) and _uncut(LONG).startswith(kept) and chat.messages[-1].interrupted,
         )
-        stage.screen.reply(f"\n   chat.resume():\n\n{last_line(kept, 50)}")
+        stage.screen.reply(f"\n   It is finished:  chat.resume()\n\n{last_line(kept, 50)}")
         rest = play(chat.stream_resume(), stage.screen, seen=kept)
         text = rest.reply.text if rest.reply is not None else ""
         whole = rest.complete and text == _uncut(LONG) == chat.messages[-1].text

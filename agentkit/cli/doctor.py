@@ -13,7 +13,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from agentkit.cli import _errors
+from agentkit.cli import _codes
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import backends, configured, found_keys, url_origin
 from agentkit.config import config_path, setting, store_path, user_settings
@@ -43,7 +43,7 @@ def doctor(arguments: Namespace) -> int:
             screen.say(f"       -> {finding.fix}")
     wrong = sum(finding.grade == "wrong" for finding in findings)
     screen.note(f"{wrong or 'nothing'} {'is' if wrong <= 1 else 'are'} wrong; no connection was made")
-    return _errors.FAILED if wrong else _errors.OK
+    return _codes.FAILED if wrong else _codes.OK
 
 
 def _examine(arguments: Namespace) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _model() -> Finding:
         return Finding(
             "note",
             "none is configured; in a terminal the simulator answers",
-            "export AGENTKIT_MODEL=BACKEND/MODEL; agentkit models lists the backends",
+            "export AGENTKIT_MODEL=BACKEND/MODEL; agentkit models lists them",
         )
     backend, _, model = name.partition("/")
     if backend not in backends():

@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from agentkit.cli import _errors
+from agentkit.cli import _codes
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import backends, configured, key_name, key_origin, url_origin
 from agentkit.config import backend_settings
@@ -21,13 +21,13 @@ def models(arguments: Namespace) -> int:
     if arguments.json:
         chosen = {"model": name, "origin": origin if name else None}
         screen.say(json.dumps({"configured": chosen, "backends": rows}, ensure_ascii=False, indent=1))
-        return _errors.OK
+        return _codes.OK
     screen.say("\n".join(_table(rows)))
     if name:
         screen.note(f"in use: {name} (from {origin})")
     else:
-        screen.note("in use: none. -m BACKEND/MODEL names one, export AGENTKIT_MODEL=BACKEND/MODEL for good")
-    return _errors.OK
+        screen.note("in use: none. Choose with -m BACKEND/MODEL, or export AGENTKIT_MODEL=...")
+    return _codes.OK
 
 
 def _facts(name: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import signal
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentkit.cli import _errors
-from agentkit.cli._errors import UsageError
+from agentkit.cli import _codes
+from agentkit.cli._codes import UsageError
 from agentkit.cli._screen import Screen
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def serve(arguments: Namespace) -> int:
     simulator = Simulator(seed=arguments.seed, pace=arguments.pace)
     with contextlib.suppress(KeyboardInterrupt):  # where the loop takes no signal handlers
         asyncio.run(_serve(simulator, arguments))
-    return _errors.OK
+    return _codes.OK
 
 
 async def _serve(simulator: Simulator, arguments: Namespace) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from agentkit.cli import _errors
+from agentkit.cli import _codes
 from agentkit.cli._open import command
 from agentkit.cli._screen import Screen, one_line
 from agentkit.cli._shelf import UNFINISHED, Shelf, opened
@@ -16,7 +17,8 @@ from agentkit.messages import Message
 from agentkit.store import ConversationInfo
 
 SHOWN = 20
-FIRST_WORDS = 48
+FIRST_WORDS = 60
+LONGEST_NAME = 40
 
 
 def ls(arguments: Namespace) -> int:
@@ -26,7 +28,7 @@ def ls(arguments: Namespace) -> int:
         limit = None if arguments.all or arguments.json else SHOWN
         if arguments.json:
             screen.say(json.dumps([_facts(shelf, info) for info in shelf.store.list()], ensure_ascii=False, indent=1))
-            return _errors.OK
+            return _codes.OK
         lines = table(shelf, limit=limit)
         if lines:
             screen.say("\n".join(lines))
@@ -34,21 +36,23 @@ def ls(arguments: Namespace) -> int:
             screen.note('nothing is stored yet; agentkit "..." or agentkit chat begins a conversation')
         if limit is not None and len(shelf.names()) > limit:
             screen.note(f"the last {limit} of {len(shelf.names())}; --all lists the others, too")
-    return _errors.OK
+    return _codes.OK
 
 
 def table(shelf: Shelf, *, limit: int | None) -> list[str]:
     """One line for each conversation: name, age, turns, first words."""
     facts = [_facts(shelf, info) for info in shelf.store.list()[:limit]]
-    width = max((len(one_line(fact["name"], 40)) for fact in facts), default=0)
-    return [_line(fact, width) for fact in facts]
+    width = max((len(one_line(fact["name"], LONGEST_NAME)) for fact in facts), default=0)
+    room = shutil.get_terminal_size().columns - width - len("  59 min  999 turns    (cut)")
+    return [_line(fact, width, max(room, 20)) for fact in facts]
 
 
-def _line(fact: dict[str, Any], width: int) -> str:
+def _line(fact: dict[str, Any], width: int, room: int) -> str:
     turns = f"{fact['turns']} turn{'' if fact['turns'] == 1 else 's'}"
     age = _age(time.time() - fact["updated_at"])
     mark = "  (cut)" if fact["unfinished"] else ""
-    return f"{one_line(fact['name'], 40):<{width}}  {age:>7}  {turns:>9}  {fact['first_words']}{mark}"
+    name, words = one_line(fact["name"], LONGEST_NAME), one_line(fact["first_words"], room)
+    return f"{name:<{width}}  {age:>6}  {turns:>9}  {words}{mark}"
 
 
 def _facts(shelf: Shelf, info: ConversationInfo) -> dict[str, Any]:
@@ -84,12 +88,12 @@ def show(arguments: Namespace) -> int:
             from agentkit.codec import messages_to_json
 
             screen.say(messages_to_json(chat.messages))
-            return _errors.OK
+            return _codes.OK
         for line in _transcript(chat.system, chat.messages):
             screen.say(line)
         if shelf.standing(name) in UNFINISHED:
             screen.warn(f"the last reply is not finished: {command(None, arguments, 'resume', name)}")
-    return _errors.OK
+    return _codes.OK
 
 
 def _transcript(instructions: str | None, messages: Sequence[Message]) -> Iterator[str]:
@@ -112,4 +116,4 @@ def rm(arguments: Namespace) -> int:
         for name in [shelf.find(name) for name in arguments.names]:
             shelf.store.delete(name)
             screen.note(f"deleted {name}")
-    return _errors.OK
+    return _codes.OK

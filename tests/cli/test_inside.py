@@ -15,12 +15,16 @@ from typing import Any
 
 import pytest
 
-from agentkit import NotConfigured
+from agentkit import NotConfigured, Outcome, Reply, ToolCall, ToolResult, assistant, user
 from agentkit.cli import _keyboard, ask, demo, main, sim
 from agentkit.cli._errors import explain
-from agentkit.cli._play import Unshown
+from agentkit.cli._play import Played, Unshown, _ending, _show, code_of
 from agentkit.cli._screen import Screen, last_line, one_line, visible
+from agentkit.cli._shelf import open_shelf
 from agentkit.errors import AuthError, ConnectError, ContextOverflow, RateLimited, StoreError, Unsupported
+from agentkit.events import Continuing, Notice, ToolCallFinished, ToolCallStarted
+from agentkit.store import TurnStarted
+from agentkit.usage import FinishReason, Usage
 
 
 class Shown(io.StringIO):
@@ -319,7 +323,8 @@ def test_chat_from_a_pipe(call: Run) -> None:
 def test_thinking_is_shown_to_who_watches(typed: Run, call: Run) -> None:
     done = typed(["-m", "sim", "--pace", "0", "think 5 words, say hi"])
     assert done.out == "hi\n"
-    assert len(done.err.split()) == 5
+    assert done.err.startswith("  thinking: ")
+    assert len(done.err.split()) == 6
     assert call("-m", "sim", "think 5 words, say hi").err == ""
 
 
@@ -575,3 +580,52 @@ def test_the_server_ends_where_the_loop_takes_no_signals(call: Run, monkeypatch:
 
     monkeypatch.setattr(sim.asyncio, "run", interrupted)
     assert call("sim", "serve").code == 0
+
+
+def test_events_beside_the_text_are_noted(typed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    err = Shown()
+    monkeypatch.setattr(sys, "stdout", Shown())
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("NO_COLOR", "1")
+    call = ToolCall("1", "weather")
+    screen = Screen()
+    for event in (
+        Continuing(2, "native", "length"),
+        Notice("a note"),
+        ToolCallStarted(call),
+        ToolCallFinished(call, ToolResult("1", "rain")),
+        ToolCallFinished(call, ToolResult("1", "none", is_error=True)),
+    ):
+        _show(event, screen, Unshown(""))
+    assert err.getvalue().splitlines() == [
+        "  ... continuing, round 2 (length)",
+        "  a note",
+        "  weather runs",
+        "  weather has answered",
+        "  weather failed",
+    ]
+
+
+def test_a_filtered_reply_is_incomplete() -> None:
+    reply = Reply(assistant("one two"), (), Outcome.FILTERED, FinishReason.FILTERED, Usage(), "t")
+    assert _ending(Played(reply)) == "the backend's filter ended the reply after 2 words."
+    assert code_of(Played(reply)) == 4
+
+
+def test_a_turn_without_an_end_was_interrupted() -> None:
+    shelf = open_shelf(None, kept=False)
+    lease = shelf.store.acquire("trip", "me")
+    assert lease is not None
+    assert shelf.standing("trip") is None
+    shelf.store.append("trip", [TurnStarted("t", user("hi"))], expect=0, lease=lease)
+    assert shelf.standing("trip") is Outcome.INTERRUPTED
+
+
+def test_a_pipe_that_closes_at_the_last_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["--version"]) == 141
