@@ -91,7 +91,7 @@ class SQLiteStore:
         at = self._now()
 
         def work(db: Connection) -> int:
-            values = (len(data), at, at, at, time.monotonic(), name, lease.owner, lease.token, expect)
+            values = (len(data), at, at, time.time(), time.monotonic(), name, lease.owner, lease.token, expect)
             found = db.execute(_WRITE, values).fetchone() if lease.name == name else None
             if found is None:
                 raise _refusal(db, name, expect, lease)
