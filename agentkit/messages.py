@@ -57,7 +57,7 @@ class ToolCall:
         if not text.strip():
             return cls(id, name, {}, meta=meta or {})
         try:
-            arguments: Any = json.loads(text)
+            arguments: Any = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             arguments = None
         if isinstance(arguments, dict):
@@ -70,6 +70,10 @@ class ToolCall:
         if self.raw is not None and not self.broken:
             return self.raw
         return json.dumps(self.arguments, ensure_ascii=False, separators=(",", ":"))
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
 
 
 @frozen

@@ -22,7 +22,8 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """Re-entrant: a signal handler may call `set()` in the thread that is inside `guard()`."""
         self._abort: Callable[[], None] | None = None
 
     def set(self) -> None:

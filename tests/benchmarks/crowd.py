@@ -70,7 +70,7 @@ def _ours(server: Server) -> Seen:
 
 
 def _with_room(run: Callable[[], object]) -> Seen:
-    from agentkit._runtime import _http_aio
+    from agentkit._runtime.http import aio
 
     bound = _http_aio.MAX_CONNECTIONS
     _http_aio.MAX_CONNECTIONS = CROWD

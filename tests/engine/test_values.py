@@ -266,6 +266,7 @@ def test_arguments_keep_the_wording_of_the_model() -> None:
     assert ToolCall.parse("a", "f", text).arguments_json == text
     assert ToolCall("a", "f", {"ö": 1}).arguments_json == '{"ö":1}'
     assert ToolCall.parse("a", "f", "[1]").broken
+    assert ToolCall.parse("a", "f", '{"x": NaN}').broken
     assert ToolCall.parse("a", "f", "[" * 100_000).broken
 
 

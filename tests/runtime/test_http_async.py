@@ -16,8 +16,7 @@ import trio
 from http_ways import HEADERS
 from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, until
 
-from agentkit._runtime import _http_aio
-from agentkit._runtime.http import AsyncHTTPTransport, shared_async_transport
+from agentkit._runtime.http import AsyncHTTPTransport, aio, shared_async_transport
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest
@@ -114,7 +113,7 @@ def test_cancelled_while_waiting(serve: Serve, runner: Any) -> None:
                     await answer.close()
             assert scope.cancelled_caught, kind
         pool = next(iter(transport._pools.values()))
-        assert pool._free == _http_aio.MAX_CONNECTIONS
+        assert pool._free == aio.MAX_CONNECTIONS
         assert not pool.reading
 
     go(runner, work)
@@ -133,7 +132,7 @@ def test_cancelled_at_any_moment(serve: Serve, runner: Any) -> None:
                 assert await fetch(transport, server.url) == b"ab"
             cancelled += scope.cancelled_caught
             pool = next(iter(transport._pools.values()), None)
-            assert pool is None or (pool._free == _http_aio.MAX_CONNECTIONS and not pool.reading)
+            assert pool is None or (pool._free == aio.MAX_CONNECTIONS and not pool.reading)
         assert await fetch(transport, server.url) == b"ab"
         return cancelled
 
@@ -151,7 +150,7 @@ def test_native_cancel_and_close_in_a_cancelled_scope(serve: Serve, runner: Any)
         with anyio.CancelScope() as scope:
             scope.cancel()
             await answer.close()
-        assert next(iter(transport._pools.values()))._free == _http_aio.MAX_CONNECTIONS
+        assert next(iter(transport._pools.values()))._free == aio.MAX_CONNECTIONS
 
     go(runner, work)
     assert until(lambda: server.peers[0].sock.fileno() < 0)
@@ -177,7 +176,7 @@ def test_abandoned(serve: Serve, runner: Any, elsewhere: bool) -> None:
         del answer
         pool = next(iter(transport._pools.values()))
         with anyio.fail_after(5):
-            while pool._free < _http_aio.MAX_CONNECTIONS or pool.reading:
+            while pool._free < aio.MAX_CONNECTIONS or pool.reading:
                 await anyio.sleep(0.005)
         assert until(lambda: server.peers[0].sock.fileno() < 0)
         gc.collect()
@@ -206,7 +205,7 @@ def test_abandoned_after_the_end_of_the_loop(serve: Serve, runner: Any) -> None:
 
 @BOTH
 def test_waiting_in_line(serve: Serve, runner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http_aio, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(aio, "MAX_CONNECTIONS", 1)
     server = serve(answers(CHUNKED + chunk(b"a")))
     transport = AsyncHTTPTransport()
 

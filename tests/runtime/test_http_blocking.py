@@ -16,9 +16,8 @@ from attrs import evolve
 from http_ways import HEADERS
 from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, until
 
-from agentkit._runtime import _http_blocking
-from agentkit._runtime._deadline import Call
-from agentkit._runtime.http import HTTPTransport, shared_transport
+from agentkit._runtime.http import HTTPTransport, blocking, shared_transport
+from agentkit._runtime.http.deadline import Call
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004
@@ -209,7 +208,7 @@ def test_the_next_address_is_tried(transport: HTTPTransport, resolver: dict[str,
 
 
 def test_waiting_in_line(transport: HTTPTransport, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http_blocking, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(blocking, "MAX_CONNECTIONS", 1)
     transport.close()
     with serving(answers(CHUNKED + chunk(b"a"))) as server:
         first = transport.open(request(server.url), SLOW, StopSignal())
@@ -225,7 +224,7 @@ def test_waiting_in_line(transport: HTTPTransport, monkeypatch: pytest.MonkeyPat
 
 
 def test_who_gives_up_when_his_turn_has_come_passes_it_on() -> None:
-    gate = _http_blocking.Gate(1)
+    gate = blocking.Gate(1)
     calls = [Call("x:1", Timeouts(), StopSignal()) for _ in range(3)]
     gate.enter(calls[0])
 
@@ -273,7 +272,7 @@ def test_two_hundred_threads_on_a_hundred_connections(transport: HTTPTransport) 
 def test_idle_connections_make_room_for_other_servers(
     transport: HTTPTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_http_blocking, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(blocking, "MAX_CONNECTIONS", 2)
     transport.close()
     with (
         serving(answers(plain(b"1"))) as one,

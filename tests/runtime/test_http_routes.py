@@ -16,9 +16,8 @@ import pytest
 from http_ways import COLOURS, KEY, Way, run
 from raw_server import CHUNKED, Peer, RawServer, answers, chunk, plain
 
-from agentkit._runtime import proxies
-from agentkit._runtime.http import HTTPTransport, trust
-from agentkit._runtime.proxies import Environment, Proxy, check_online
+from agentkit._runtime.http import HTTPTransport, proxies, trust
+from agentkit._runtime.http.proxies import Environment, Proxy, check_online
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, NotConfigured, TimeoutError  # noqa: A004

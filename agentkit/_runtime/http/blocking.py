@@ -13,9 +13,9 @@ from typing import cast
 
 import httpcore
 
-from agentkit._runtime._deadline import Call
-from agentkit._runtime._network import BlockingBackend
-from agentkit._runtime._pool import (
+from agentkit._runtime.http.deadline import Call
+from agentkit._runtime.http.network import BlockingBackend
+from agentkit._runtime.http.pool import (
     LINGER_BYTES,
     LINGER_SECONDS,
     MAX_CONNECTIONS,
@@ -29,7 +29,7 @@ from agentkit._runtime._pool import (
     inflater_for,
     translated,
 )
-from agentkit._runtime.proxies import Routes, Trust, factory
+from agentkit._runtime.http.proxies import Routes, Trust, factory
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import AgentKitError, ConnectionLost

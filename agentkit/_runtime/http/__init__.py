@@ -1,18 +1,20 @@
 """The transports that a conversation uses, over kept connections, in both colours; shared by the whole process.
 
 May hold the choice of trust settings, the one place that imports httpx, and the shared instances. How requests travel
-is in `_http_blocking` and `_http_aio`; httpcore, the layer that httpx installs and wraps, does HTTP itself.
+is in `blocking` and `aio`; httpcore, the layer that httpx installs and wraps, does HTTP itself. Nothing outside this
+folder imports either.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import ssl
 
-from agentkit._runtime._http_aio import AsyncHTTP
-from agentkit._runtime._http_blocking import BlockingHTTP
-from agentkit._runtime.clients import AsyncClientTransport, ClientTransport
+from agentkit._runtime.http.aio import AsyncHTTP
+from agentkit._runtime.http.blocking import BlockingHTTP
+from agentkit._runtime.http.clients import AsyncClientTransport, ClientTransport
 
 __all__ = [
     "AsyncClientTransport",
@@ -47,7 +49,9 @@ class HTTPTransport(BlockingHTTP):
 @functools.cache
 def shared_transport() -> HTTPTransport:
     """The one that all blocking conversations share: trust settings and connections are expensive."""
-    return HTTPTransport()
+    transport = HTTPTransport()
+    atexit.register(transport.close)
+    return transport
 
 
 class AsyncHTTPTransport(AsyncHTTP):

@@ -16,8 +16,8 @@ from typing import Any, TypeVar, cast
 
 import httpcore
 
-from agentkit._runtime._deadline import Deadline, no_connection, patience
-from agentkit._runtime._network import cut, is_readable
+from agentkit._runtime.http.deadline import Deadline, no_connection, patience
+from agentkit._runtime.http.network import cut, is_readable
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004 - also the builtin
 
 _HIGH_WATER = 256 << 10

@@ -20,7 +20,7 @@ import httpcore
 from attrs import define, frozen
 
 from agentkit import __version__
-from agentkit._runtime._deadline import Call, Deadline
+from agentkit._runtime.http.deadline import Call, Deadline
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, InvalidInput, ProtocolError
 from agentkit.provider import HTTPRequest, ResponseHead
 

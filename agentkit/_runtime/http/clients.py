@@ -15,11 +15,11 @@ from typing import Any
 
 import anyio
 
-from agentkit._runtime._deadline import Call, Deadline, no_connection
-from agentkit._runtime._http_aio import spawner
-from agentkit._runtime._network import cut
-from agentkit._runtime._pool import PreparedRequests, inflated, inflated_async, inflater_for
-from agentkit._runtime.proxies import check_online
+from agentkit._runtime.http.aio import spawner
+from agentkit._runtime.http.deadline import Call, Deadline, no_connection
+from agentkit._runtime.http.network import cut
+from agentkit._runtime.http.pool import PreparedRequests, inflated, inflated_async, inflater_for
+from agentkit._runtime.http.proxies import check_online
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import AgentKitError, ConnectionLost, InvalidInput, ProtocolError

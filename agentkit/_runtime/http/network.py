@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import httpcore
 
-from agentkit._runtime._deadline import Call, is_address, is_loopback, no_connection, patience, reason
+from agentkit._runtime.http.deadline import Call, is_address, is_loopback, no_connection, patience, reason
 from agentkit.effects import Stopped
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004 - also the builtin
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 from attrs import field, frozen
 
-from agentkit._runtime._deadline import is_loopback, reason
+from agentkit._runtime.http.deadline import is_loopback, reason
 from agentkit.errors import ConnectError, NotConfigured
 
 Factory: TypeAlias = httpcore.ConnectionPool

@@ -20,9 +20,9 @@ import anyio
 import httpcore
 from attrs import define, frozen
 
-from agentkit._runtime._deadline import Deadline
-from agentkit._runtime._network_aio import LoopBackend, TrioBackend
-from agentkit._runtime._pool import (
+from agentkit._runtime.http.deadline import Deadline
+from agentkit._runtime.http.network_aio import LoopBackend, TrioBackend
+from agentkit._runtime.http.pool import (
     LINGER_BYTES,
     LINGER_SECONDS,
     MAX_CONNECTIONS,
@@ -35,7 +35,7 @@ from agentkit._runtime._pool import (
     inflater_for,
     translated,
 )
-from agentkit._runtime.proxies import Routes, Trust, async_factory
+from agentkit._runtime.http.proxies import Routes, Trust, async_factory
 from agentkit.errors import ConnectionLost
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest
