@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from agentkit.config import backend_settings, configured_model
 from agentkit.errors import InvalidInput, NotConfigured
@@ -13,6 +13,15 @@ from agentkit.providers import get_provider
 if TYPE_CHECKING:
     from agentkit._runtime.transport import AsyncTransport, Transport
     from agentkit.sim import Simulator
+
+
+@runtime_checkable
+class SelfReaching(Protocol):
+    """A provider that needs no network: it brings the ways to reach it."""
+
+    def transport(self) -> Transport: ...
+
+    def async_transport(self) -> AsyncTransport: ...
 
 
 class Backend:
@@ -36,6 +45,8 @@ class Backend:
             from agentkit.sim.transport import SimTransport
 
             return SimTransport(self._simulator)
+        if isinstance(self.provider, SelfReaching):
+            return self.provider.transport()
         from agentkit._runtime.http import ClientTransport, shared_transport
 
         return shared_transport() if self._http_client is None else ClientTransport(self._http_client)
@@ -46,6 +57,8 @@ class Backend:
             from agentkit.sim.transport import AsyncSimTransport
 
             return AsyncSimTransport(self._simulator)
+        if isinstance(self.provider, SelfReaching):
+            return self.provider.async_transport()
         from agentkit._runtime.http import AsyncClientTransport, shared_async_transport
 
         return shared_async_transport() if self._http_client is None else AsyncClientTransport(self._http_client)

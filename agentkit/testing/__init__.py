@@ -1,8 +1,9 @@
-"""Fakes and checks for tests of programs that use agentkit, and of agentkit itself. Nothing here imports pytest."""
+"""Fakes and checks for tests of programs that use agentkit, and of agentkit itself. Only `plugin` imports pytest."""
 
 from __future__ import annotations
 
 from agentkit.testing._recording import RecordingStore, StoreCall
+from agentkit.testing._scripted import ScriptedProvider
 from agentkit.testing._store_contract import StoreContract, store_contract
 
-__all__ = ["RecordingStore", "StoreCall", "StoreContract", "store_contract"]
+__all__ = ["RecordingStore", "ScriptedProvider", "StoreCall", "StoreContract", "store_contract"]
