@@ -168,6 +168,12 @@ class Terminal:
     def interrupt(self) -> None:
         self.type("\x03")
 
+    def interrupt_prompt(self, shown: str = "sim> ") -> None:
+        """Ctrl-C at the prompt. Python's input() misses a signal that comes just before it begins to wait for keys."""
+        self.expect(shown)
+        time.sleep(0.3)
+        self.interrupt()
+
     def end(self) -> int:
         """Wait for the end; the exit code."""
         deadline = time.monotonic() + PATIENCE

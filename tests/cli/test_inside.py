@@ -165,25 +165,38 @@ def test_what_is_not_expected_has_a_traceback(call: Run, monkeypatch: pytest.Mon
     assert "Traceback" in done.err
 
 
-def test_ctrl_c_stops_the_reply(typed: Run) -> None:
-    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+@pytest.fixture
+def press_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Press Ctrl-C when so many pieces of the reply have been shown."""
+    show = Screen.reply
+
+    def press_at(*places: int) -> None:
+        shown: list[str] = []
+
+        def reply(screen: Screen, text: str) -> None:
+            show(screen, text)
+            shown.append(text)
+            if len(shown) in places:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(Screen, "reply", reply)
+
+    return press_at
+
+
+def test_ctrl_c_stops_the_reply(typed: Run, press_at: Run) -> None:
+    press_at(5)
     done = typed(["-m", "sim", "--pace", "0.02", "-n", "trip", "write 200 words"])
-    timer.join()
     assert done.code == 130
     assert "reply stopped, " in done.err
 
 
-def test_a_second_ctrl_c_breaks_off(typed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_breaks_off(typed: Run, press_at: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from agentkit import Turn
 
     monkeypatch.setattr(Turn, "stop", lambda turn: None)
-    timers = [threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)) for after in (0.3, 0.5)]
-    for timer in timers:
-        timer.start()
+    press_at(5, 9)
     done = typed(["-m", "sim", "--pace", "0.02", "-n", "trip", "write 200 words"])
-    for timer in timers:
-        timer.join()
     assert done.code == 130
     assert "(interrupted)" in typed(["show", "trip"]).out
 
@@ -451,12 +464,16 @@ def test_models(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 # Simulator and demo
 
 
-def test_the_server(call: Run) -> None:
+def test_the_server(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    announce = sim._announce
+
+    def announce_and_end(addresses: dict[str, str], *, as_json: bool) -> None:
+        announce(addresses, as_json=as_json)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sim, "_announce", announce_and_end)
     for words, wanted in ((("--json",), '"openai"'), ((), "no AI behind this")):
-        timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
         done = call("sim", "serve", *words)
-        timer.join()
         assert done.code == 0
         assert wanted in done.out
 

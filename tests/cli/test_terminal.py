@@ -57,10 +57,8 @@ def test_a_reopened_conversation_shows_where_it_stopped(terminal: Open, run: Ope
     screen.expect(". ")
     screen.interrupt()
     screen.expect("words kept")
-    screen.expect("sim> ")
-    screen.interrupt()
-    screen.expect("sim> ")
-    screen.interrupt()
+    screen.interrupt_prompt()
+    screen.interrupt_prompt()
     assert screen.end() == 130
     assert "(cut)" in run("ls").out
     again = terminal("chat", "trip", "-m", "sim")
@@ -123,15 +121,12 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_twice_leaves(terminal: Open) -
     screen = terminal("chat", "-m", "sim")
     screen.expect("sim> ")
     screen.type("say never sent")
-    screen.expect("never sent")
-    screen.interrupt()
+    screen.interrupt_prompt(shown="never sent")
     screen.expect("sim> ")
     screen.line("say sent")
     screen.expect("sent\nsent\n")
-    screen.expect("sim> ")
-    screen.interrupt()
-    screen.expect("sim> ")
-    screen.interrupt()
+    screen.interrupt_prompt()
+    screen.interrupt_prompt()
     assert screen.end() == 130
 
 
