@@ -14,7 +14,7 @@ from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
 from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
 from agentkit.options import Limits, RetryPolicy, Timeouts
-from agentkit.provider import ChatRequest, Chunk, HTTPRequest, Provider, ResponseHead
+from agentkit.provider import ChatRequest, Chunk, Decoder, HTTPRequest, Provider, ResponseHead
 
 MAX_ERROR_BODY = 64 << 10
 
@@ -102,7 +102,17 @@ def _read_error(line: Line) -> Flow[bytes]:
 
 def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     decoder = line.provider.decoder(head, max_line=line.limits.max_line_bytes)
-    patience = Patience(line.timeouts, head, opened_at)
+    try:
+        yield from _read_on(line, decoder, Patience(line.timeouts, head, opened_at), builder, echo)
+    except (TransportError, ProviderError):
+        # What came may be whole all the same: only the sign of the end was lost.
+        yield from _deliver(decoder.close(), builder, echo)
+        builder.fault = None
+        if builder.finish is None:
+            raise
+
+
+def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     room = line.limits.max_reply_bytes
     while builder.finish is None:
         data, now = yield from do(patience.read)
