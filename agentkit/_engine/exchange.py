@@ -74,7 +74,7 @@ def _attempt(
         head, opened_at = yield from do(Open(wire, line.timeouts))
         builder.request_id = head.headers.get("x-request-id")
         if not 200 <= head.status < 300:  # noqa: PLR2004 - success, by HTTP
-            body = yield from _read_error(line)
+            body = yield from _read_error(line.timeouts.idle, opened_at)
             raise line.provider.decode_error(head, body)
         yield from _receive(line, head, opened_at, builder, echo)
     finally:
@@ -86,17 +86,18 @@ def _rough_tokens(wire: HTTPRequest, request: ChatRequest) -> int:
     return len(wire.body) // 4 + (request.options.max_tokens or 0)
 
 
-def _read_error(line: Line) -> Flow[bytes]:
-    """The body of a refusal, as far as it comes."""
-    body = b""
-    while len(body) < MAX_ERROR_BODY:
+def _read_error(limit: float | None, opened_at: float) -> Flow[bytes]:
+    """The body of a refusal, as far as it comes within the limit: a few bytes now and then do not prolong it."""
+    body, left = b"", limit
+    while len(body) < MAX_ERROR_BODY and (left is None or left > 0):
         try:
-            data, _ = yield from do(Read(line.timeouts.idle))
-        except TransportError:
+            data, now = yield from do(Read(left))
+        except (TransportError, ProviderError):
             break
         if not data:
             break
         body += data
+        left = None if limit is None else limit - (now - opened_at)
     return body[:MAX_ERROR_BODY]
 
 
