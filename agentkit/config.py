@@ -6,7 +6,6 @@ May hold: which names are read, and where a value came from. Never a network cal
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +48,8 @@ def user_settings() -> dict[str, Any]:
     Raises:
         InvalidInput: the file cannot be read, or is no TOML.
     """
+    import tomllib  # slow to import
+
     path = config_path()
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

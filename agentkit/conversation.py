@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.exchange import Line
@@ -19,7 +18,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
 from agentkit._runtime.backend import Backend, backend_for
-from agentkit._runtime.session import Session
+from agentkit._runtime.session import Session, new_id
 from agentkit._runtime.transport import StopSignal
 from agentkit.errors import ConversationClosed, InvalidInput
 from agentkit.events import Reply
@@ -120,7 +119,7 @@ class _Face:
         self._system = system
         self._imports = tuple(_given(item) for item in messages)
         self._on_busy: OnBusy = on_busy
-        self._name = name or uuid4().hex
+        self._name = name or new_id()
         self._opened = _OpenStore(store)
         self._opened.enter()
         self._closed = False
@@ -188,7 +187,7 @@ class _Face:
         if turn_id is not None and not turn_id:
             raise InvalidInput("turn_id cannot be empty; leave it out for a new one")
         return Task(
-            turn_id=turn_id or uuid4().hex,
+            turn_id=turn_id or new_id(),
             conversation=self._name,
             line=self._line,
             model=self._backend.model,
@@ -213,7 +212,7 @@ class _Face:
         if not 0 <= keep <= count:
             raise InvalidInput(f"no message {at!r} to fork at: the conversation has {count}")
         other = copy(self)
-        name = name or f"{self._name}-{uuid4().hex[:8]}"
+        name = name or f"{self._name}-{new_id()[:8]}"
         imports = self._imports if journal.version else self._imports[:keep]
         vars(other).update(_name=name, _imports=imports, _loaded=None, _loading=threading.Lock())
         if journal.version:

@@ -5,11 +5,11 @@ The same object serves both drivers; where the store is blocking, the async one 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from agentkit._runtime.keeper import KEEPER
 from agentkit.effects import (
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 _holders: dict[tuple[int, str], Session] = {}
 """Which session of this process holds a conversation, so that another one here can stop it at once."""
+
+
+def new_id() -> str:
+    """A name that nothing else has: for a turn, a conversation, a fork. The uuid module takes 2 ms to import."""
+    return os.urandom(16).hex()
 
 
 class Session:
@@ -139,7 +144,7 @@ class Session:
             self.store.interrupt(self.name)
 
     def divert(self, at: int) -> str:
-        name = f"{self.name}-{uuid4().hex[:8]}"
+        name = f"{self.name}-{new_id()[:8]}"
         if at:
             self.store.fork(self.name, name, at=at)
         self.name = name
