@@ -17,6 +17,9 @@ from agentkit.options import Limits, RetryPolicy, Timeouts
 from agentkit.provider import ChatRequest, Chunk, Decoder, HTTPRequest, Provider, ResponseHead
 
 MAX_ERROR_BODY = 64 << 10
+_ID_CHARS = 200
+_KEY_CHARS = 8
+"""No key is shorter."""
 
 
 @frozen(kw_only=True)
@@ -72,13 +75,20 @@ def _attempt(
     try:
         builder.requests += 1
         head, opened_at = yield from do(Open(wire, line.timeouts))
-        builder.request_id = head.headers.get("x-request-id")
+        builder.request_id = _request_id(head, wire)
         if not 200 <= head.status < 300:  # noqa: PLR2004 - success, by HTTP
             body = yield from _read_error(line.timeouts.idle, opened_at)
             raise line.provider.decode_error(head, body)
         yield from _receive(line, head, opened_at, builder, echo)
     finally:
         yield from do(Close())
+
+
+def _request_id(head: ResponseHead, wire: HTTPRequest) -> str | None:
+    """The backend's id for this answer; none where it sends a header of the request back, which may be the key."""
+    found = head.headers.get("x-request-id", "")
+    sent = (word for name, value in wire.headers if name.lower() != "x-request-id" for word in value.split())
+    return None if any(len(word) >= _KEY_CHARS and word in found for word in sent) else found[:_ID_CHARS] or None
 
 
 def _rough_tokens(wire: HTTPRequest, request: ChatRequest) -> int:
