@@ -1,7 +1,7 @@
 """Every command in the console blocks of a page is run, in order, and answers what the page says.
 
-A page is one session: one folder, one user. `...` in an answer stands for any text. `$ echo $?` asks for the exit code
-of the command before it.
+A page is one session: one folder, one user. `...` in an answer stands for any text, and a port for any port.
+`$ echo $?` asks for the exit code of the command before it.
 """
 
 from __future__ import annotations
@@ -89,5 +89,9 @@ def first_lines(step: Step, folder: Path) -> str:
 
 
 def matches(said: str, printed: str) -> bool:
-    pattern = ".*?".join(re.escape(part) for part in said.strip("\n").split("..."))
-    return re.fullmatch(pattern, printed.strip("\n"), re.DOTALL) is not None
+    pattern = ".*?".join(re.escape(part) for part in any_port(said).split("..."))
+    return re.fullmatch(pattern, any_port(printed), re.DOTALL) is not None
+
+
+def any_port(text: str) -> str:
+    return re.sub(r"(?<=127\.0\.0\.1:)\d+", "PORT", text.strip("\n"))
