@@ -191,7 +191,7 @@ class ErrorReader:
 def _facts(text: str) -> Facts:
     try:
         return Facts.of(loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return Facts()
 
 

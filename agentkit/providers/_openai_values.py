@@ -277,9 +277,10 @@ def _count(wire: Mapping[str, Any], *names: str) -> int | None:
 def _first(value: Mapping[str, Any]) -> dict[str, Any] | None:
     """The choice with index 0; where the index is missing, the place in the list stands in for it."""
     for place, choice in enumerate(as_list(value.get("choices"))):
-        index = as_dict(choice).get("index")
-        if (place if index is None else index) == 0:
-            return as_dict(choice)
+        found = as_dict(choice)
+        index = found.get("index")
+        if found and (place if index is None else index) == 0:
+            return found
     return None
 
 
@@ -302,7 +303,7 @@ def _content(value: object) -> Said:
             text += part
             continue
         wire = as_dict(part)
-        if "thinking" in wire or wire.get("type") in {"thinking", "reasoning"}:
+        if "thinking" in wire or wire.get("type") in ("thinking", "reasoning"):
             thought += "".join(_content(wire.get("thinking") or wire.get("text")))
         elif isinstance(wire.get("text"), str):
             text += wire["text"]
