@@ -15,7 +15,7 @@ from typing import Any, Literal, assert_never, cast
 
 from agentkit.errors import ProviderError
 from agentkit.events import ReasoningDelta, TextDelta
-from agentkit.provider import Chunk, Fault, ResponseHead
+from agentkit.provider import CallDelta, Chunk, Fault, ResponseHead
 from agentkit.providers._errors import BODY_CHARS, ErrorReader
 from agentkit.providers._json import Constant, as_dict, dumps, loads
 from agentkit.providers._openai_values import Broken, Reader, said_first
@@ -34,6 +34,7 @@ _LESSONS = 8
 _EXCERPT = 4 * BODY_CHARS
 
 _Form = Literal["stream", "document", "alien"]
+_CONTENT = TextDelta | ReasoningDelta | CallDelta
 
 
 class _Template:
@@ -176,7 +177,7 @@ class ChatDecoder:
         except (Broken, RecursionError) as error:
             self._break(f"the answer {_why(error)}", out, text)
             return
-        if answered:
+        if answered and (self._reader.finish is not None or any(isinstance(made, _CONTENT) for made in out)):
             self._finish(out)
         elif not self._over:
             self._fault(self._errors.unanswered(self._head, text), out)

@@ -321,6 +321,19 @@ VALUES: tuple[Fault, ...] = (
         gives(),
         EMPTY,
     ),
+    both(
+        "a choice that says nothing",
+        SAID + event({"choices": [{"index": 0}]}),
+        completion(choices=[{"index": 0}]),
+        fails(ProtocolError, partial=TEXT),
+        EMPTY,
+    ),
+    both(
+        "a document without a finish reason",
+        STREAM,
+        completion(choices=[{"index": 0, "message": message()}]),
+        gives(),
+    ),
     both("choices are empty", event({"choices": []}) + STREAM, completion(choices=[]), gives(), EMPTY),
     both(
         "a choice of another index",
