@@ -72,12 +72,12 @@ def _ours(server: Server) -> Seen:
 def _with_room(run: Callable[[], object]) -> Seen:
     from agentkit._runtime.http import aio
 
-    bound = _http_aio.MAX_CONNECTIONS
-    _http_aio.MAX_CONNECTIONS = CROWD
+    bound = aio.MAX_CONNECTIONS
+    aio.MAX_CONNECTIONS = CROWD
     try:
         return asyncio.run(run())  # type: ignore[arg-type]
     finally:
-        _http_aio.MAX_CONNECTIONS = bound
+        aio.MAX_CONNECTIONS = bound
 
 
 def _bare(server: Server) -> Seen:

@@ -23,7 +23,7 @@ class Message(httpcore.Request):
     """A request that was checked when it was prepared, so that httpcore need not do it each time."""
 
     def __init__(
-        self, method: bytes, url: httpcore.URL, headers: Headers, block: bytes, body: bytes, deadline: Deadline
+        self, method: bytes, url: httpcore.URL, headers: Headers, *, block: bytes, body: bytes, deadline: Deadline
     ) -> None:
         if not method.isalpha():
             raise httpcore.LocalProtocolError("illegal method")
@@ -170,17 +170,19 @@ class _Content:
 
     def __next__(self) -> bytes:
         data, self._begun = self._begun, b""
-        incoming = self._incoming
-        body = incoming.body
+        while not data:
+            if self._incoming.over:
+                self.close()
+                raise StopIteration
+            data = self._more()
+        return data
+
+    def _more(self) -> bytes:
         try:
-            while not data:
-                if body is None or body.complete:
-                    raise StopIteration
-                data = incoming.feed(self._stream.read(_READ_BYTES, self._limit))
+            return self._incoming.feed(self._stream.read(_READ_BYTES, self._limit))
         except BaseException:
             self.close()
             raise
-        return data
 
     def close(self) -> None:
         if not self._closed:
@@ -271,17 +273,19 @@ class _AsyncContent:
 
     async def __anext__(self) -> bytes:
         data, self._begun = self._begun, b""
-        incoming = self._incoming
-        body = incoming.body
+        while not data:
+            if self._incoming.over:
+                await self.aclose()
+                raise StopAsyncIteration
+            data = await self._more()
+        return data
+
+    async def _more(self) -> bytes:
         try:
-            while not data:
-                if body is None or body.complete:
-                    raise StopAsyncIteration
-                data = incoming.feed(await self._stream.read(_READ_BYTES, self._limit))
+            return self._incoming.feed(await self._stream.read(_READ_BYTES, self._limit))
         except BaseException:
             await self.aclose()
             raise
-        return data
 
     async def aclose(self) -> None:
         if not self._closed:

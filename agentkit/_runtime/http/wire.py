@@ -21,7 +21,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?\n"
+_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n"
 _FIRST_SIZE, _NEXT_SIZE = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
 _TRAILER = re.compile(rb"(?:[^\r\n]+\r?\n)*\r?\n")
 _NO_BODY = (204, 304)
@@ -169,6 +169,11 @@ class Incoming:
         self._seen = 0
 
     @property
+    def over(self) -> bool:
+        """All of the answer has come."""
+        return self.body is not None and self.body.complete
+
+    @property
     def reusable(self) -> bool:
         """The answer is over, and its connection is good for another one."""
         return self._keeps and self.body is not None and self.body.complete and not self.body.surplus
@@ -205,23 +210,19 @@ class Incoming:
         """How the body ends, by RFC 9112, section 6.3."""
         coding, lengths = self._words(b"transfer-encoding"), self._words(b"content-length")
         self._keeps = version == b"1" and b"close" not in self._words(b"connection") and not (coding and lengths)
+        if coding and coding != [b"chunked"]:
+            raise broken("the body has a transfer coding other than chunked")
+        if lengths and (len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0])):
+            raise broken("the length of the body is no number")
         if self._bodiless or self.status in _NO_BODY:
             return Sized(0)
         if coding:
-            if coding != [b"chunked"]:
-                raise broken("the body has a transfer coding other than chunked")
             return Chunked()
-        if not lengths:
-            return UntilClose()
-        if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
-            raise broken("the length of the body is no number")
-        return Sized(int(lengths[0]))
+        return Sized(int(lengths[0])) if lengths else UntilClose()
 
     def _words(self, name: bytes) -> list[bytes]:
         """The words of a header that may hold a list, and may come several times."""
-        return [
-            word.strip().lower() for header, value in self.headers if header == name for word in value.split(b",")
-        ]
+        return [word.strip().lower() for header, value in self.headers if header == name for word in value.split(b",")]
 
 
 def parsed(head: bytes) -> tuple[int, bytes, Headers]:
@@ -238,7 +239,7 @@ def parsed(head: bytes) -> tuple[int, bytes, Headers]:
             headers.append((field[1].lower(), field[2].strip(b" \t")))
         elif headers and line[:1] in {b" ", b"\t"} and _FIELD.fullmatch(b"folded:" + line):
             name, value = headers[-1]
-            headers[-1] = name, value + b" " + line.strip(b" \t")
+            headers[-1] = name, (value + b" " + line.strip(b" \t")).strip(b" ")
         else:
             raise broken("a header of the answer is malformed")
     return int(status[2]), status[1], headers
