@@ -14,7 +14,7 @@ from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
 from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
 from agentkit.options import Limits, RetryPolicy, Timeouts
-from agentkit.provider import ChatRequest, Chunk, Decoder, HTTPRequest, Provider, ResponseHead
+from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, Provider, ResponseHead
 
 MAX_ERROR_BODY = 64 << 10
 _ID_CHARS = 200
@@ -117,10 +117,10 @@ def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder,
         yield from _read_on(line, decoder, Patience(line.timeouts, head, opened_at), builder, echo)
     except (TransportError, ProviderError):
         # What came may be whole all the same: only the sign of the end was lost.
-        yield from _deliver(decoder.close(), builder, echo)
-        builder.fault = None
-        if builder.finish is None:
+        rest = decoder.close()
+        if not any(isinstance(chunk, Finish) for chunk in rest):
             raise
+        yield from _deliver(rest, builder, echo)
 
 
 def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
