@@ -341,7 +341,8 @@ def inflater_for(head: ResponseHead, where: str) -> Inflater | None:
         case "gzip" | "x-gzip" | "deflate":
             return Inflater(where)
         case other:
-            raise ProtocolError(f"{where} compressed its answer with {other[:40]!r}, which was not asked for")
+            known = next((f" with {name}" for name in ("br", "zstd", "compress", "gzip") if name in other), "")
+            raise ProtocolError(f"{where} compressed its answer{known} in a way that was not asked for")
 
 
 def inflated(inflater: Inflater, chunks: Iterator[bytes]) -> bytes:
