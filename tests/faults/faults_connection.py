@@ -48,6 +48,7 @@ GOOD = chunked(STREAM)
 GOOD_DOCUMENT = sized(DOCUMENT)
 HALF_DOCUMENT = DOCUMENT[: len(DOCUMENT) // 2]
 BOMB = gzip.compress(bytes(64 << 20), 6)
+NOTHING = chunk(gzip.compress(b"") * 50)
 TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
 
 LOST = fails(ConnectionLost)
@@ -101,7 +102,11 @@ CONNECTIONS: tuple[Fault, ...] = (
 )
 
 NO_HTTP: tuple[Fault, ...] = (
-    row("not HTTP: the server speaks first", Script((GOOD,), greeting=(b"SSH-2.0-OpenSSH_9.6\r\n", stay)), BROKEN),
+    row(
+        "not HTTP: the server speaks first",
+        Script((GOOD,), greeting=(b"SSH-2.0-OpenSSH_9.6\r\n", stay)),
+        fails(ProtocolError, requests=0),
+    ),
     row("not HTTP: bytes at random", (bytes(range(256)) * 4, close), BROKEN),
     row("not HTTP: HTTP/0.9", (b"<html><body>hello</body></html>\n", close), BROKEN),
     row("an HTTP version that is none", (b"HTTP/3.7 200 OK\r\n\r\n", close), BROKEN),
@@ -227,7 +232,18 @@ FRAMING: tuple[Fault, ...] = (
         until_closed(FIRST + said(WORDS[2])[:-12]),
         fails(ProtocolError, partial=HALF),
     ),
-    row("a second answer that nobody asked for", (*GOOD, *GOOD), gives(), plain=(*GOOD_DOCUMENT, *GOOD_DOCUMENT)),
+    row(
+        "a second answer that nobody asked for",
+        (b"".join(sized(STREAM, kind=SSE)) * 2,),
+        gives(),
+        plain=(b"".join(GOOD_DOCUMENT) * 2,),
+    ),
+    row(
+        "rubbish behind the answer",
+        (b"".join(sized(STREAM, kind=SSE)) + b"HTTP/1.1 rubbish\r\n\r\n",),
+        gives(),
+        plain=(b"".join(GOOD_DOCUMENT) + b"}}}",),
+    ),
     row(
         "gzip",
         sized(gzip.compress(STREAM), b"content-encoding: gzip", kind=SSE),
@@ -266,6 +282,12 @@ FRAMING: tuple[Fault, ...] = (
         "gzip in gzip in gzip",
         sized(gzip.compress(gzip.compress(STREAM)), b"content-encoding: gzip, gzip", kind=SSE),
         BROKEN,
+    ),
+    row(
+        "gzip of nothing for ever",
+        (head(b"200 OK", b"content-encoding: gzip", b"transfer-encoding: chunked"), forever(NOTHING, pause=0.01)),
+        fails(LimitReached),
+        timeouts=HASTY,
     ),
     row("brotli", sized(STREAM, b"content-encoding: br", kind=SSE), BROKEN),
 )
