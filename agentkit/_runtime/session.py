@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agentkit._runtime.keeper import KEEPER
@@ -54,6 +55,8 @@ class Session:
         self.on_interrupt = on_interrupt
         self._lease: Lease | None = None
         self._asked = False
+        self._unsure = False
+        """The store failed when it was asked: it may have granted the lease."""
         self._version = 0
         self._draft: Draft | None = None
         self._lock = threading.Lock()
@@ -83,8 +86,9 @@ class Session:
                 raise AssertionError(f"no driver knows {effect!r}")
 
     def acquire(self, after: int) -> Sequence[Entry] | None:
+        self._asked = self._unsure = True
         lease = self.store.acquire(self.name, self._owner)
-        self._asked = True
+        self._unsure = False
         if lease is None:
             self._refuse_deadlock()
             return None
@@ -158,10 +162,15 @@ class Session:
         key = (id(self.store), self.name)
         if _holders.get(key) is self:
             del _holders[key]
-        try:
-            if lease is not None:
-                self.store.release(lease)
-            elif self._asked:
-                self.store.withdraw(self.name, self._owner)
-        except AgentKitError:
-            return
+        for _ in range(2):  # what fails once would keep the next turn waiting
+            with suppress(AgentKitError):
+                self._give_back(lease)
+                return
+
+    def _give_back(self, lease: Lease | None) -> None:
+        if lease is None and self._unsure:
+            lease = self.store.acquire(self.name, self._owner)
+        if lease is not None:
+            self.store.release(lease)
+        elif self._asked:
+            self.store.withdraw(self.name, self._owner)
