@@ -84,7 +84,7 @@ class _Face:
 
         Args:
             model: "backend" or "backend/model"; a provider or simulator; None takes AGENTKIT_MODEL or the user's file.
-            system: The standing instructions; None keeps those of a stored conversation.
+            system: The standing instructions; None keeps those of a stored conversation, "" removes them.
             store: Where it is kept: None in memory, "sqlite" in the user's folder, "sqlite:///file.db", or a store.
             name: Its name in the store; a stored one is reopened. None makes a new one.
             options: How the model should answer.
@@ -100,10 +100,12 @@ class _Face:
 
         Raises:
             InvalidInput: an argument is wrong.
-            NotConfigured: no model is named anywhere, or the backend lacks its key.
+            NotConfigured: no model is named anywhere.
         """
         if on_busy not in ON_BUSY:
             raise InvalidInput(f"on_busy must be one of {', '.join(ON_BUSY)}, not {on_busy!r}")
+        if system is not None and not isinstance(system, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInput(f"system must be a text, not {system!r}")
         if name is not None and not name:
             raise InvalidInput("a conversation's name cannot be empty; leave it out for a new one")
         self._backend: Backend = backend_for(model, base_url=base_url, api_key=api_key, http_client=http_client)
@@ -116,7 +118,7 @@ class _Face:
         )
         self._limiter = rate_limit
         self._options = options or Options()
-        self._system = system
+        self._system = "" if system is not None and not system.strip() else system
         self._imports = tuple(_given(item) for item in messages)
         self._on_busy: OnBusy = on_busy
         self._name = name or new_id()
@@ -142,7 +144,7 @@ class _Face:
     @property
     def system(self) -> str | None:
         """The standing instructions."""
-        return self._system if self._system is not None else self._journal().system
+        return (self._system or None) if self._system is not None else self._journal().system
 
     @property
     def messages(self) -> tuple[Message, ...]:

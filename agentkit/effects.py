@@ -85,6 +85,14 @@ class Reserve(Effect[float]):
 
 
 @frozen
+class Settle(Effect[None]):
+    """Put a reservation right, once the backend has said what the request took."""
+
+    reserved: int
+    actual: int
+
+
+@frozen
 class Brake(Effect[None]):
     """The backend asked to wait: hold back all conversations that share its rate limit."""
 

@@ -44,6 +44,8 @@ class TurnResumed:
     """An interrupted turn goes on."""
 
     turn_id: str
+    anew: bool = False
+    """From the beginning: what its reply had come to is kept, but not continued."""
 
 
 @frozen

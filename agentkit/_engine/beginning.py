@@ -55,7 +55,8 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
         yield from write(journal, _question(task, journal))
         return journal.turns[task.turn_id]
     if known.outcome in UNFINISHED and journal.is_last(known):
-        yield from write(journal, [TurnResumed(known.turn_id)])
+        continues = task.line.provider.capabilities(task.model).prefix and bool(known.last_reply().text)
+        yield from write(journal, [TurnResumed(known.turn_id, anew=not continues)])
     return known
 
 
@@ -80,8 +81,8 @@ def opening(instructions: str | None, imports: tuple[Message, ...], journal: Jou
         raise InvalidInput(
             "the conversation has another history already: reopen it without messages=, or name a new one"
         )
-    if instructions is not None and instructions != journal.system:
-        records.append(Configured(instructions))
+    if instructions is not None and (instructions or None) != journal.system:
+        records.append(Configured(instructions or None))
     if journal.running is not None:
         records.append(TurnEnded(journal.running.turn_id, Outcome.INTERRUPTED))
     return records

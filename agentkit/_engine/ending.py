@@ -6,7 +6,7 @@ from attrs import frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
-from agentkit._engine.journal import NOTHING, Journal
+from agentkit._engine.journal import NOTHING, Journal, longer
 from agentkit.effects import Flow
 from agentkit.errors import AgentKitError, ProviderError, ServerError, Unsupported
 from agentkit.events import Reply, Segment
@@ -55,8 +55,10 @@ def commit(
         raw = builder.finish.raw if builder.finish is not None else None
         error = ServerError(f"{task.line.provider.name} gave up in the middle of the reply: {raw!r}")
     cut = stopped or error is not None
-    message = builder.message(task.line.provider.name, interrupted=cut)
     state = journal.turns[builder.turn_id]
+    message = builder.message(task.line.provider.name, interrupted=cut)
+    if cut and longer(state.earlier, message) is state.earlier and state.earlier is not None:
+        message = state.earlier
     ended = TurnEnded(
         builder.turn_id,
         _outcome(builder, stopped=stopped, failed=error is not None),

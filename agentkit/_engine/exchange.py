@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.backoff import delay_before_retry
 from agentkit._engine.seam import PrefixEcho
-from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Sleep, do
+from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Settle, Sleep, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
 from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
@@ -33,8 +33,10 @@ class Line:
     rate_limited: bool = False
 
 
-def exchange(line: Line, request: ChatRequest, builder: Builder, echo: PrefixEcho | None = None) -> Flow[None]:
-    """Fill `builder` with the answer to `request`, sending it again where that is safe.
+def exchange(
+    line: Line, request: ChatRequest, builder: Builder, new_echo: Callable[[], PrefixEcho] | None = None
+) -> Flow[None]:
+    """Fill `builder` with the answer to `request`, sending it again where that is safe; each attempt has its own echo.
 
     Raises:
         TransportError, ProviderError, LimitExceeded: after the last attempt; what was delivered is in the builder.
@@ -44,13 +46,13 @@ def exchange(line: Line, request: ChatRequest, builder: Builder, echo: PrefixEch
     attempt = 1
     while True:
         try:
-            yield from _attempt(line, wire, request, builder, echo)
+            yield from _attempt(line, wire, request, builder, None if new_echo is None else new_echo())
         except (TransportError, ProviderError) as error:
             delay = delay_before_retry(
                 line.retry,
                 attempt,
                 error,
-                shown=builder.has_output,
+                shown=builder.size > 0,
                 repeatable=wire.repeatable,
                 turn_id=builder.turn_id,
             )
@@ -68,8 +70,9 @@ def exchange(line: Line, request: ChatRequest, builder: Builder, echo: PrefixEch
 def _attempt(
     line: Line, wire: HTTPRequest, request: ChatRequest, builder: Builder, echo: PrefixEcho | None
 ) -> Flow[None]:
+    reserved = _rough_tokens(wire, request)
     if line.rate_limited:
-        wait = yield from do(Reserve(_rough_tokens(wire, request)))
+        wait = yield from do(Reserve(reserved))
         if wait > 0:
             yield from do(Sleep(wait))
     try:
@@ -82,6 +85,8 @@ def _attempt(
         yield from _receive(line, head, opened_at, builder, echo)
     finally:
         yield from do(Close())
+    if line.rate_limited and builder.usage is not None:
+        yield from do(Settle(reserved, builder.usage.total_tokens))
 
 
 def _request_id(head: ResponseHead, wire: HTTPRequest) -> str | None:

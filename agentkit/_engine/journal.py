@@ -42,6 +42,9 @@ class TurnState:
     start: int
     """How many messages came before it."""
     messages: list[Message] = field(factory=list[Message])
+    resumed: bool = False
+    earlier: Message | None = None
+    """What the reply had come to before it was begun anew."""
     text: list[str] = field(factory=list[str])
     reasoning: list[str] = field(factory=list[str])
     outcome: Outcome | None = None
@@ -51,15 +54,32 @@ class TurnState:
     segments: tuple[Segment, ...] = ()
     failure: Failure | None = None
 
-    def partial(self) -> Message | None:
+    def running(self) -> Message | None:
         """What was delivered since the last whole message."""
         parts = reply_parts("".join(self.text), "".join(self.reasoning))
         return Message("assistant", parts, {"agentkit": {"interrupted": True}}) if parts else None
+
+    def partial(self) -> Message | None:
+        """What the reply has come to. One begun anew counts once it has more words than the one before it."""
+        return longer(self.earlier, self.running())
+
+    def settle(self) -> None:
+        """The partial has become a message, or nothing."""
+        self.earlier = None
+        self.text.clear()
+        self.reasoning.clear()
 
     def last_reply(self) -> Message:
         """The last message of the assistant in this turn, cut or whole."""
         said = [message for message in self.messages if message.role == "assistant"]
         return self.partial() or (said[-1] if said else NOTHING)
+
+
+def longer(earlier: Message | None, later: Message | None) -> Message | None:
+    """The one with more text; the later one where they are equal."""
+    if earlier is None or later is None:
+        return earlier or later
+    return earlier if len(earlier.text) > len(later.text) else later
 
 
 class Journal:
@@ -124,33 +144,35 @@ class Journal:
                 turn.text.append(record.text)
                 turn.reasoning.append(record.reasoning)
             case Replied():
-                turn.text.clear()
-                turn.reasoning.clear()
                 self._add(turn, record.message)
+                turn.settle()
             case ToolFinished():
                 self._add(turn, Message("tool", (record.result,)))
             case TurnResumed():
-                self._resume(turn)
+                self._resume(turn, record)
             case _:
                 self._end(turn, record)
 
-    def _resume(self, turn: TurnState) -> None:
-        """The cut message goes back to being a partial one."""
+    def _resume(self, turn: TurnState, record: TurnResumed) -> None:
+        """The cut message goes back to being a partial one, or steps back for a new one."""
         self.running = turn
+        turn.resumed = True
         turn.outcome = None
         last = turn.messages[-1]
         if last.role == "assistant" and not last.tool_calls:
             cut = turn.messages.pop()
             self.history = self.history.first(len(self.history) - 1)
-            turn.text[:] = [cut.text]
-            turn.reasoning[:] = [cut.reasoning]
+            if record.anew:
+                turn.earlier = cut
+            else:
+                turn.text[:] = [cut.text]
+                turn.reasoning[:] = [cut.reasoning]
 
     def _end(self, turn: TurnState, record: TurnEnded) -> None:
         partial = turn.partial()
         if partial is not None:
             self._add(turn, partial)
-            turn.text.clear()
-            turn.reasoning.clear()
+        turn.settle()
         turn.outcome = record.outcome
         turn.finish_reason = record.finish_reason
         turn.segments = record.segments

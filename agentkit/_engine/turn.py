@@ -7,6 +7,9 @@ what was delivered is committed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial as partial_of
+
 from attrs import frozen
 
 from agentkit._engine.accumulate import Builder
@@ -79,7 +82,7 @@ def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[E
         for carried in builder.text:
             yield TextDelta(carried)
         yield from do(Keep(builder))
-        yield from exchange(task.line, approach.request, builder, approach.echo)
+        yield from exchange(task.line, approach.request, builder, approach.new_echo)
     except Stopped:
         stopped = True
     except AgentKitError as failure:
@@ -97,28 +100,28 @@ class Approach:
     request: ChatRequest
     builder: Builder
     strategy: str = "first"
-    echo: PrefixEcho | None = None
+    new_echo: Callable[[], PrefixEcho] | None = None
 
 
 def _approach(task: Task, journal: Journal, state: TurnState) -> Approach:
     """From the beginning, or on from what an interrupted reply had come to, where the backend can do that."""
-    partial = state.partial()
+    partial = state.running()
     if partial is None:
-        return Approach(request=_request(task, journal), builder=Builder(state.turn_id))
-    capabilities = task.line.provider.capabilities(task.model)
-    if not capabilities.prefix or not partial.text:
-        return Approach(request=_request(task, journal), builder=Builder(state.turn_id), strategy="restart")
+        strategy = "restart" if state.resumed else "first"
+        return Approach(request=_request(task, journal), builder=Builder(state.turn_id), strategy=strategy)
+    text, reasoning = partial.text, partial.reasoning
+    repeats = task.line.provider.capabilities(task.model).repeats_prefix is not False
     return Approach(
         request=_request(task, journal, partial),
-        builder=Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning),
+        builder=Builder(state.turn_id, text=text, reasoning=reasoning),
         strategy="native",
-        echo=None if capabilities.repeats_prefix is False else PrefixEcho(partial.text, partial.reasoning),
+        new_echo=partial_of(PrefixEcho, text, reasoning) if repeats else None,
     )
 
 
 def _request(task: Task, journal: Journal, prefix: Message | None = None) -> ChatRequest:
     messages = repair(tuple(journal.history))
-    if journal.system is not None:
+    if journal.system:
         messages.insert(0, system(journal.system))
     if prefix is not None:
         messages.append(prefix)

@@ -25,6 +25,7 @@ from agentkit.effects import (
     Look,
     Release,
     Reserve,
+    Settle,
 )
 from agentkit.errors import AgentKitError, ConversationBusy, StaleWriter
 from agentkit.store import Entry, Lease, Record, Store
@@ -78,10 +79,19 @@ class Session:
                 return self.store.read(self.name)
             case Divert():
                 return self.divert(effect.at)
+            case _:
+                return self._pace(effect)
+
+    def _pace(self, effect: Effect[Any]) -> Any:
+        if self._limiter is None:
+            return 0.0
+        match effect:
             case Reserve():
-                return self._limiter.reserve(effect.tokens, time.monotonic()) if self._limiter is not None else 0.0
+                return self._limiter.reserve(effect.tokens, time.monotonic())
+            case Settle():
+                return self._limiter.settle(effect.reserved, effect.actual)
             case Brake():
-                return self._limiter.brake(effect.seconds, time.monotonic()) if self._limiter is not None else None
+                return self._limiter.brake(effect.seconds, time.monotonic())
             case _:
                 raise AssertionError(f"no driver knows {effect!r}")
 

@@ -34,7 +34,7 @@ PROVIDER = OpenAIChat(base_url="http://127.0.0.1:1/v1", dialect=SIM)
 
 
 def task(ask: str | None = "hello", **changes: Any) -> Task:
-    line = Line(provider=PROVIDER, **changes.pop("line", {}))
+    line = Line(**{"provider": PROVIDER, **changes.pop("line", {})})
     return Task(
         **{
             "turn_id": "t1",

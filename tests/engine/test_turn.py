@@ -7,7 +7,7 @@ from stepping import PROVIDER, SSE, Journal, Rewind, Stage, delta, event, finish
 
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
-from agentkit.effects import Append, Brake, Open, Sleep, Stopped
+from agentkit.effects import Append, Brake, Open, Settle, Sleep, Stopped
 from agentkit.errors import (
     AgentKitError,
     AuthError,
@@ -25,6 +25,7 @@ from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta, TurnFin
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.options import Limits, Options, RetryPolicy, Timeouts
 from agentkit.provider import ResponseHead
+from agentkit.providers.openai_chat import OpenAIChat
 from agentkit.store import (
     Configured,
     Imported,
@@ -258,6 +259,11 @@ def test_a_rate_limit_is_asked_before_each_request() -> None:
     stage = Stage(WHOLE)
     stage.run(turn(task(line={"rate_limited": True}, options=Options(max_tokens=100)), Journal()))
     assert stage.kinds.index("Reserve") < stage.kinds.index("Open")
+    usage = event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}})
+    done = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    known = Stage([SSE, delta("x") + done + usage + b"data: [DONE]\n\n"])
+    known.run(turn(task(line={"rate_limited": True}), Journal()))
+    assert [effect.actual for effect in known.effects if isinstance(effect, Settle)] == [9]
 
     class Full(Stage):
         def answer(self, effect: object) -> object:
@@ -462,6 +468,52 @@ def test_resume_begins_anew_where_there_is_no_text_to_go_on_from() -> None:
     assert (reply.text, reply.reasoning, reply.segments[-1].strategy) == ("Hello", "", "restart")
     failed = [TurnStarted("t1", user("hello")), TurnEnded("t1", Outcome.FAILED)]
     assert Stage(WHOLE, failed).run(turn(task(None), Journal())).text == "Hello"
+
+
+PLAIN = OpenAIChat(base_url="http://127.0.0.1:1/v1")
+"""A backend that cannot go on from where a reply stopped."""
+
+
+def test_a_reply_begun_anew_never_leaves_fewer_words_than_there_were() -> None:
+    dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "one two three")]
+    line = {"provider": PLAIN}
+    for answer, kept in (("four", "one two three"), ("four five six seven", "four five six seven")):
+        stage, journal = Stage([SSE, delta(answer), ConnectionLost("gone")], dead), Journal()
+        with pytest.raises(ConnectionLost) as caught:
+            stage.run(turn(task(None, line=line), journal))
+        assert caught.value.reply is not None
+        assert caught.value.reply.text == journal.messages[-1].text == kept
+        assert journal.messages[-1].interrupted
+    whole = Stage([SSE, delta("short") + finish()], dead).run(turn(task(None, line=line), Journal()))
+    assert (whole.text, whole.segments[-1].strategy) == ("short", "restart")
+
+
+def test_a_process_killed_while_a_reply_is_begun_anew_leaves_the_longer_one() -> None:
+    before = [TurnStarted("t1", user("hello")), PartialReply("t1", "one two"), TurnEnded("t1", Outcome.INTERRUPTED)]
+    again = TurnResumed("t1", anew=True)
+    for more, kept in (("four", "one two"), ("four five six", "four five six")):
+        journal = Journal()
+        journal.replay(Stage((), [*before, again, PartialReply("t1", more)]).entries())
+        assert [message.text for message in journal.messages] == ["hello", kept]
+        journal.apply(TurnEnded("t1", Outcome.INTERRUPTED))
+        assert [message.text for message in journal.messages] == ["hello", kept]
+
+
+def test_a_resumed_reply_is_asked_for_again_while_nothing_new_was_shown() -> None:
+    dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "Hello ")]
+    half = [SSE, delta("Hel"), ConnectError("odd, but before anything was shown")]
+    stage = Stage([*failing(429), *half, SSE, delta("Hello there") + finish()], dead)
+    assert stage.run(turn(task(None), Journal())).text == "Hello there"
+    assert stage.kinds.count("Open") == 3
+
+
+def test_empty_instructions_remove_the_stored_ones() -> None:
+    stage, journal = Stage([*WHOLE, *WHOLE, *WHOLE]), Journal()
+    stage.run(turn(task(system="Be brief."), journal))
+    stage.run(turn(task(turn_id="t2", system=""), journal))
+    stage.run(turn(task(turn_id="t3", system=""), journal))
+    assert journal.system is None
+    assert stage.records.count(Configured(None)) == 1
 
 
 def test_resume_of_a_finished_turn_is_its_reply_and_of_nothing_an_error() -> None:
