@@ -47,6 +47,6 @@ def imports(_: Server, rounds: int) -> Iterator[Row]:
 
 def probe(statement: str) -> tuple[float, list[str]]:
     code = _PROBE.format(statement=statement, heavy=HEAVY)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     took, loaded, _ = json.loads(done.stdout)
     return took, loaded

@@ -159,7 +159,7 @@ class Server:
     """The server as a child process, on the last core where there is more than one."""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdout is not None
         self.port: int = json.loads(self._process.stdout.readline())["port"]
         return self
