@@ -18,6 +18,7 @@ from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, unt
 
 from agentkit._runtime.http import HTTPTransport, blocking, shared_transport
 from agentkit._runtime.http.deadline import Call
+from agentkit._runtime.http.proxies import KEPT_SECONDS
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import ConnectError, TimeoutError  # noqa: A004
@@ -85,12 +86,12 @@ def test_stop_while_reading(transport: HTTPTransport) -> None:
 
 
 def test_stop_between_reads_even_where_more_has_come(transport: HTTPTransport) -> None:
-    with serving(answers(CHUNKED + chunk(b"a") + chunk(b"b") + END)) as server:
+    with serving(answers([CHUNKED + chunk(b"a"), chunk(b"b") + END])) as server:
         signal = StopSignal()
         answer = transport.open(request(server.url), SLOW, signal)
         assert answer.read(5.0) == b"a"
+        time.sleep(0.1)
         signal.set()
-        time.sleep(0.01)
         with pytest.raises(Stopped):
             for _ in range(3):
                 answer.read(5.0)
@@ -293,7 +294,7 @@ def test_expired_connections_are_dropped(transport: HTTPTransport) -> None:
         assert [answer.read(5.0) + answer.read(5.0) for answer in both] == [b"a", b"a"]
         shelf = transport._pool._shelf
         oldest = next(iter(shelf._idle.values()))[0]
-        oldest._connection._expire_at = time.monotonic() - 1  # type: ignore[attr-defined]
+        oldest._idle_since = time.monotonic() - KEPT_SECONDS - 1  # type: ignore[attr-defined]
         third = transport.open(request(server.url), SLOW, StopSignal())
         assert third.read(5.0) + third.read(5.0) == b"a"
         assert shelf._count == 1

@@ -1,8 +1,8 @@
 """The transports that a conversation uses, over kept connections, in both colours; shared by the whole process.
 
 May hold the choice of trust settings, the one place that imports httpx, and the shared instances. How requests travel
-is in `blocking` and `aio`; httpcore, the layer that httpx installs and wraps, does HTTP itself. Nothing outside this
-folder imports either.
+is in `blocking` and `aio`, what goes over the wire in `direct` and `wire`; ways through a proxy are those of httpcore,
+the layer that httpx installs and wraps. Nothing outside this folder imports either.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What both transports share around httpcore: prepared requests, places, idle connections, errors, decompression.
+"""What both transports share: prepared requests, places, idle connections, errors, decompression.
 
-Idle connections are kept here and not in httpcore's pool, which httpcore serves as the factory only: its pool looks at
-every connection for every event, and cannot say whether a connection was used before, which decides whether a
-request may be sent again.
+Idle connections are kept here and not in httpcore's pool, which serves as a factory only: it looks at every connection
+for every event, and cannot say whether a connection was used before, which decides whether a request may be sent again.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from attrs import define, frozen
 
 from agentkit import __version__
 from agentkit._runtime.http.deadline import Call, Deadline
+from agentkit._runtime.http.direct import Message
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, InvalidInput, ProtocolError
 from agentkit.provider import HTTPRequest, ResponseHead
 
@@ -46,15 +46,17 @@ class Prepared:
     where: str
     url: httpcore.URL
     headers: tuple[tuple[bytes, bytes], ...]
+    block: bytes
+    """The headers as they go over the wire."""
 
     def request(self, source: HTTPRequest, deadline: Deadline) -> httpcore.Request:
-        headers = list(self.headers)
+        headers, block = list(self.headers), self.block
         if source.body or source.method not in ("GET", "HEAD", "DELETE"):
-            headers.append((b"Content-Length", b"%d" % len(source.body)))
-        limits = {"connect": deadline, "read": deadline, "write": deadline}
-        return httpcore.Request(
-            source.method, self.url, headers=headers, content=source.body, extensions={"timeout": limits}
-        )
+            length = b"%d" % len(source.body)
+            headers.append((b"Content-Length", length))
+            block = b"%bContent-Length: %b\r\n" % (block, length)
+        method = source.method.encode()
+        return Message(method, self.url, headers, block=block, body=source.body, deadline=deadline)
 
 
 class PreparedRequests:
@@ -90,11 +92,13 @@ def prepare(url: str, headers: tuple[tuple[str, str], ...]) -> Prepared:
     shown = f"[{host}]" if ":" in host else host
     authority = (b"[%b]" % name if ":" in host else name) + (b"" if number == usual else b":%d" % number)
     target = quote(parts.path or "/", safe=_SAFE) + ("?" + quote(parts.query, safe=_SAFE + "?") if parts.query else "")
+    lines = _headers(headers, authority, _credentials(parts.username, parts.password))
     return Prepared(
         (parts.scheme, host, number),
         f"{shown}:{number}",
         httpcore.URL(scheme=parts.scheme, host=name, port=number, target=target),
-        _headers(headers, authority, _credentials(parts.username, parts.password)),
+        lines,
+        b"".join(b"%b: %b\r\n" % line for line in lines),
     )
 
 

@@ -17,6 +17,7 @@ import httpcore
 from attrs import field, frozen
 
 from agentkit._runtime.http.deadline import is_loopback, reason
+from agentkit._runtime.http.direct import AsyncDirect, Direct
 from agentkit.errors import ConnectError, NotConfigured
 
 Factory: TypeAlias = httpcore.ConnectionPool
@@ -126,10 +127,10 @@ class Routes(Generic[F]):
 
 def factory(proxy: Proxy | None, backend: httpcore.NetworkBackend, trust: ssl.SSLContext | None) -> Factory:
     """Makes blocking connections, directly or through a proxy; it never holds one."""
+    if proxy is None:
+        return Direct(backend, trust, KEPT_SECONDS)
     settings = _settings(proxy, trust)
     match proxy:
-        case None:
-            return httpcore.ConnectionPool(network_backend=backend, **settings)
         case Proxy(scheme="http" | "https"):
             return httpcore.HTTPProxy(network_backend=backend, **settings)
         case _:
@@ -140,20 +141,18 @@ def async_factory(
     proxy: Proxy | None, backend: httpcore.AsyncNetworkBackend, trust: ssl.SSLContext | None
 ) -> AsyncFactory:
     """The same for the async connections."""
+    if proxy is None:
+        return AsyncDirect(backend, trust, KEPT_SECONDS)
     settings = _settings(proxy, trust)
     match proxy:
-        case None:
-            return httpcore.AsyncConnectionPool(network_backend=backend, **settings)
         case Proxy(scheme="http" | "https"):
             return httpcore.AsyncHTTPProxy(network_backend=backend, **settings)
         case _:
             return httpcore.AsyncSOCKSProxy(network_backend=backend, **settings)
 
 
-def _settings(proxy: Proxy | None, trust: ssl.SSLContext | None) -> dict[str, Any]:
+def _settings(proxy: Proxy, trust: ssl.SSLContext | None) -> dict[str, Any]:
     settings: dict[str, Any] = {"ssl_context": trust, "keepalive_expiry": KEPT_SECONDS}
-    if proxy is None:
-        return settings
     settings["proxy_url"] = httpcore.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
     settings["proxy_auth"] = proxy.auth
     if proxy.scheme == "https":
