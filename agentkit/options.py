@@ -112,7 +112,7 @@ class Limits:
     max_line_bytes: int = field(default=1 << 20, validator=_whole(1024))
     """One line of a stream."""
     max_reply_bytes: int = field(default=64 << 20, validator=_whole(1024))
-    """One whole answer on the wire."""
+    """One whole answer on the wire; a quarter of it where no content comes before the end, as in one JSON document."""
     max_reply_chars: int = field(default=16 << 20, validator=_whole(1))
     """Text and reasoning of one reply."""
     max_wait: float | None = field(default=None, validator=_number(0))

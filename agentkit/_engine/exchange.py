@@ -130,6 +130,7 @@ def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder,
 
 def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     room = line.limits.max_reply_bytes
+    held = room - room // 4  # what gives no content yet is kept as it is
     while builder.finish is None:
         data, now = yield from do(patience.read)
         size = builder.size
@@ -138,8 +139,8 @@ def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder,
             fault, builder.fault = builder.fault, None
             raise fault
         room -= len(data)
-        if room < 0 or builder.size > line.limits.max_reply_chars:
-            raise LimitExceeded(_too_long(line.limits, room))
+        if room < (0 if builder.size else held) or builder.size > line.limits.max_reply_chars:
+            raise LimitExceeded(_too_long(line.limits, builder))
         patience.note(now, content=builder.size != size)
 
 
@@ -152,10 +153,11 @@ def _deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None)
                 yield passed
 
 
-def _too_long(limits: Limits, room: int) -> str:
-    if room < 0:
-        return f"the answer is longer than max_reply_bytes={limits.max_reply_bytes} allows"
-    return f"the reply is longer than max_reply_chars={limits.max_reply_chars} allows"
+def _too_long(limits: Limits, builder: Builder) -> str:
+    if builder.size > limits.max_reply_chars:
+        return f"the reply is longer than max_reply_chars={limits.max_reply_chars} allows"
+    part = "" if builder.size else "a quarter of "
+    return f"the answer is longer than {part}max_reply_bytes={limits.max_reply_bytes} allows"
 
 
 class Patience:

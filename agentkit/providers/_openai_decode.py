@@ -131,16 +131,14 @@ class ChatDecoder:
         out: list[Chunk] = []
         if self._over:
             return out
-        body = b"".join(self._body)
         match self._form:
             case "stream":
                 self._last(out)
             case "document":
-                self._document(body, out)
+                self._document(out)
             case _:
-                self._break(
-                    "the answer is no chat completion" if body else "the answer is empty", out, decoded(body)[0]
-                )
+                text = decoded(b"".join(self._body))[0]
+                self._break("the answer is no chat completion" if text else "the answer is empty", out, text)
         return out
 
     def _undecoded(self, data: bytes) -> bytes:
@@ -166,16 +164,19 @@ class ChatDecoder:
             return "stream"
         return "alien" if len(start) >= _LONGEST_FIELD else None
 
-    def _document(self, body: bytes, out: list[Chunk]) -> None:
+    def _document(self, out: list[Chunk]) -> None:
+        """A document may be large: it is never held in more than two forms at a time."""
+        body, self._body = b"".join(self._body), []
         text, replaced = decoded(body)
         if _is_lines(text):
             self._items(self._events.feed(body), out)
             self._last(out)
             return
+        del body
         try:
             answered = self._frame(Frame(text, replaced=replaced), out)
         except (Broken, RecursionError) as error:
-            self._break(f"the answer {_why(error)}", out, text)
+            self._break(f"the answer {_why(error)}", out, text[:_EXCERPT])
             return
         if answered and (self._reader.finish is not None or any(isinstance(made, _CONTENT) for made in out)):
             self._finish(out)
