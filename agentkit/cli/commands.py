@@ -50,7 +50,7 @@ def _named(name: str) -> Command:
     begun = [known for known in COMMANDS if low and known.startswith(low)]
     close = begun or difflib.get_close_matches(low, COMMANDS, n=1, cutoff=0.6)
     hint = f"did you mean /{close[0]}?" if close else "/help lists the commands"
-    raise UsageError(f"unknown command /{name}; {hint} A message that begins with / is typed as //")
+    raise UsageError(f"unknown command /{name}; {hint}; a message that begins with / is typed as //")
 
 
 def _help(talk: Talk, rest: str) -> int:

@@ -51,7 +51,7 @@ def _process(pid: int) -> str:
 def _place(pid: int) -> str:
     """The same text in all processes that see each other's pids. By pid, as a fork may change the namespace."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         space = Path(f"/proc/{pid}/ns/pid").readlink()
     except OSError:
         return platform.node().replace("/", "-")

@@ -96,7 +96,7 @@ def test_the_limit_can_be_used_up_by_thinking(call: Run) -> None:
 
 def test_the_model_of_the_settings(call: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    (home / "config.toml").write_text('model = "sim"\n')
+    (home / "config.toml").write_text('model = "sim"\n', encoding="utf-8")
     assert call("say hi").out == "hi\n"
     monkeypatch.setenv("AGENTKIT_MODEL", "openai/x")
     assert call("--base-url", "nonsense", "hi").code == 2
@@ -127,7 +127,7 @@ def test_there_may_be_no_standard_input(stream: str | None, monkeypatch: pytest.
     else:
         read, write = os.pipe()
         os.close(write)
-        pipe = os.fdopen(read)
+        pipe = os.fdopen(read, encoding="utf-8")
         monkeypatch.setattr(sys, "stdin", pipe)
         assert ask.piped_input() == ""
         gone = io.StringIO()
@@ -272,7 +272,7 @@ def test_commands(typed: Run) -> None:
     assert "taken back: write 9 words" in done.err
     assert done.out.count("/fork [NAME]") == 2
     assert "did you mean /model?" in done.err
-    assert "/help lists the commands A message" in done.err
+    assert "/help lists the commands; a message" in done.err
     assert "never" not in done.out
     assert "resume with: agentkit chat draft-" in done.err
 
@@ -390,7 +390,9 @@ def test_doctor_on_a_fresh_machine(call: Run) -> None:
 
 def test_doctor_finds_what_is_there(call: Run, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     call("-m", "sim", "hi")
-    (home / "config.toml").write_text('model = "sim"\n[openai]\napi_key = "sk-very-secret"\nbase_url = "http://h"\n')
+    (home / "config.toml").write_text(
+        'model = "sim"\n[openai]\napi_key = "sk-very-secret"\nbase_url = "http://h"\n', encoding="utf-8"
+    )
     (home / "config.toml").chmod(0o644)
     monkeypatch.setenv("HTTPS_PROXY", "http://user:very-secret@proxy.example:8080")
     monkeypatch.setenv("NO_PROXY", "localhost")
@@ -525,7 +527,7 @@ def test_errors_say_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_broken_settings_file(call: Run, home: Path) -> None:
     home.mkdir()
-    (home / "config.toml").write_text("model = ")
+    (home / "config.toml").write_text("model = ", encoding="utf-8")
     assert call("hi").code == 2
     assert "No key was sent" in explain(AuthError("no"), "openai")
 

@@ -182,7 +182,7 @@ def test_starting_is_fast(run: Run) -> None:
     assert done.out.startswith("agentkit ")
     assert time.monotonic() - began < 2
     probe = "import sys; from agentkit.cli import main; main(['--version']); print(sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, encoding="utf-8", check=True).stdout
     for heavy in ("httpx", "attr", "sqlite3", "asyncio", "argparse"):
         assert f"'{heavy}'" not in loaded
 

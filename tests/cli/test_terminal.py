@@ -100,7 +100,7 @@ def test_a_paste_of_several_lines_is_one_message(terminal: Open, run: Open, home
     assert screen.end() == 0
     assert run("ls").out.split("turn")[0].endswith("1 ")
     assert stat.S_IMODE((home / "history").stat().st_mode) == 0o600
-    assert "say one" in (home / "history").read_text()
+    assert "say one" in (home / "history").read_text(encoding="utf-8")
 
 
 def test_without_marks_lines_that_come_together_are_one_message(

@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commands = tmp_path / "bin"
     commands.mkdir()
     script = commands / "agentkit"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agentkit "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m agentkit "$@"\n', encoding="utf-8")
     script.chmod(0o755)
     work = tmp_path / "work"
     work.mkdir()

@@ -19,7 +19,12 @@ def test_an_example_runs(example: Path, folder: Path) -> None:
     is_test = example.name.startswith("test_")
     runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"] if is_test else ["-W", "error"]
     done = subprocess.run(
-        [sys.executable, *runner, str(example)], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, *runner, str(example)],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()

@@ -55,5 +55,5 @@ def test_asking_for_the_package_loads_no_backend() -> None:
     code = (
         "import sys, agentkit.providers; print([m for m in sys.modules if 'openai' in m or m == 'importlib.metadata'])"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert shown.stdout.strip() == "[]"

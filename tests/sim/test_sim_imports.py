@@ -29,7 +29,7 @@ def test_importing_is_cheap() -> None:
         "import sys, agentkit.sim, agentkit.sim.simulator, agentkit.sim.transport\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 

@@ -28,7 +28,7 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(tmp_path):
     store = SQLiteStore(path)
     acknowledged = 0
     for _ in range(KILLS):
-        worker = subprocess.Popen([*WORKER, "until_killed", path], stdout=subprocess.PIPE, text=True)
+        worker = subprocess.Popen([*WORKER, "until_killed", path], stdout=subprocess.PIPE, encoding="utf-8")
         acknowledged = int(worker.stdout.readline())
         time.sleep(random.random() * 0.1)
         worker.kill()

@@ -247,7 +247,7 @@ def test_without_proc_the_place_is_the_name_of_the_machine(monkeypatch):
 
 @linux
 def test_the_lease_of_a_killed_process_is_taken_over_at_once(store, path):
-    holder = subprocess.Popen([*WORKER, "hold", path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen([*WORKER, "hold", path], stdout=subprocess.PIPE, encoding="utf-8")
     assert holder.stdout.readline() == "held\n"
     assert store.acquire("trip", "ann") is None
     holder.kill()
@@ -259,7 +259,7 @@ def test_the_lease_of_a_killed_process_is_taken_over_at_once(store, path):
 @linux
 def test_a_killed_process_is_not_waited_for_in_line(store, path):
     lease = store.acquire("trip", "ann")
-    waiter = subprocess.Popen([*WORKER, "wait", path], stdout=subprocess.PIPE, text=True)
+    waiter = subprocess.Popen([*WORKER, "wait", path], stdout=subprocess.PIPE, encoding="utf-8")
     assert waiter.stdout.readline() == "None\n"
     assert store.acquire("trip", "bob") is None
     waiter.kill()
@@ -271,7 +271,7 @@ def test_a_killed_process_is_not_waited_for_in_line(store, path):
 
 @linux
 def test_a_stopped_process_is_only_silent(store, path):
-    holder = subprocess.Popen([*WORKER, "hold", path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen([*WORKER, "hold", path], stdout=subprocess.PIPE, encoding="utf-8")
     assert holder.stdout.readline() == "held\n"
     os.kill(holder.pid, signal.SIGSTOP)
     impatient = SQLiteStore(path, lease_seconds=0.2)

@@ -174,7 +174,7 @@ def test_an_empty_file_is_a_new_store(path):
 
 def test_a_file_of_schema_version_1_opens(path):
     db = sqlite3.connect(path)
-    db.executescript(FIXTURE.read_text())
+    db.executescript(FIXTURE.read_text(encoding="utf-8"))
     db.close()
     store = SQLiteStore(path)
     assert [(info.name, info.version, info.parent) for info in store.list()] == [("fork", 3, "trip"), ("trip", 2, None)]
@@ -299,7 +299,7 @@ def test_a_failed_transaction_leaves_nothing(store):
 
 def test_a_full_disk_loses_nothing_and_later_appends_work(path):
     done = subprocess.run(
-        [*WORKER, "small_disk", path, str(400_000)], capture_output=True, text=True, timeout=60, check=False
+        [*WORKER, "small_disk", path, str(400_000)], capture_output=True, encoding="utf-8", timeout=60, check=False
     )
     assert done.stderr == ""
     full, still, version = done.stdout.splitlines()
