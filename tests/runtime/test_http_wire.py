@@ -26,6 +26,7 @@ class Read:
             for start, end in zip([0, *places], [*places, len(data)], strict=True):
                 if end > start:
                     self.content += incoming.feed(data[start:end])
+                    incoming.check()
             if closed and not (incoming.body and incoming.body.complete):
                 incoming.feed(b"")
         except httpcore.RemoteProtocolError:
@@ -86,6 +87,14 @@ def test_chunks_are_joined_however_they_come(
     assert read.whole
     assert read.incoming.reusable
     assert read.content == b"".join(content)
+
+
+def test_content_before_something_wrong_is_delivered() -> None:
+    for wrong in (b"zz\r\n", b"1\r\nab\r\n"):
+        incoming = Incoming(b"POST")
+        assert incoming.feed(CHUNKED + b"1\r\na\r\n" + wrong)[:1] == b"a"
+        with pytest.raises(httpcore.RemoteProtocolError):
+            incoming.check()
 
 
 def test_one_read_gives_one_piece() -> None:

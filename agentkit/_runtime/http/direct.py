@@ -179,6 +179,7 @@ class _Content:
 
     def _more(self) -> bytes:
         try:
+            self._incoming.check()
             return self._incoming.feed(self._stream.read(_READ_BYTES, self._limit))
         except BaseException:
             self.close()
@@ -282,6 +283,7 @@ class _AsyncContent:
 
     async def _more(self) -> bytes:
         try:
+            self._incoming.check()
             return self._incoming.feed(await self._stream.read(_READ_BYTES, self._limit))
         except BaseException:
             await self.aclose()

@@ -21,7 +21,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n"
+_SIZE = rb"([0-9A-Fa-f]{1,20})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n"
 _FIRST_SIZE, _NEXT_SIZE = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
 _TRAILER = re.compile(rb"(?:[^\r\n]+\r?\n)*\r?\n")
 _NO_BODY = (204, 304)
@@ -40,6 +40,10 @@ class Body(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """The content among `data`."""
+        ...
+
+    def check(self) -> None:
+        """Raise what was found wrong behind content that was good."""
         ...
 
     def end(self) -> None:
@@ -65,6 +69,9 @@ class Sized:
         self.complete = not self._left
         return data
 
+    def check(self) -> None:
+        pass
+
     def end(self) -> None:
         raise broken("the body is shorter than its length")
 
@@ -81,6 +88,9 @@ class UntilClose:
     def feed(self, data: bytes) -> bytes:
         return data
 
+    def check(self) -> None:
+        pass
+
     def end(self) -> None:
         self.complete = True
 
@@ -88,7 +98,7 @@ class UntilClose:
 class Chunked:
     """A body in chunks, each behind its size."""
 
-    __slots__ = ("_last", "_left", "_rest", "_size", "complete", "surplus")
+    __slots__ = ("_last", "_left", "_rest", "_size", "_wrong", "complete", "surplus")
 
     def __init__(self) -> None:
         self.complete = False
@@ -99,6 +109,7 @@ class Chunked:
         """The beginning of a line."""
         self._size = _FIRST_SIZE
         self._last = False
+        self._wrong: str | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self.complete:
@@ -126,6 +137,8 @@ class Chunked:
                 at += len(piece)
         if self._last:
             self._trailer(data[at:])
+        if self._wrong is not None and not pieces:
+            raise broken(self._wrong)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _keep(self, rest: bytes) -> None:
@@ -133,10 +146,10 @@ class Chunked:
         line = rest
         if self._size is _NEXT_SIZE:
             if not b"\r\n".startswith(rest[:2]):
-                raise broken("a chunk is longer than its size")
+                self._wrong = "a chunk is longer than its size"
             line = rest[2:]
         if b"\n" in line or len(line) > MAX_LINE_BYTES:
-            raise broken("a chunk has no size")
+            self._wrong = self._wrong or "a chunk has no size"
         self._rest = rest
 
     def _trailer(self, data: bytes) -> None:
@@ -146,9 +159,13 @@ class Chunked:
             self.complete = True
             self.surplus = end.end() < len(data)
         elif len(data) > MAX_LINE_BYTES:
-            raise broken("the lines after the last chunk do not end")
+            self._wrong = "the lines after the last chunk do not end"
         else:
             self._rest = data
+
+    def check(self) -> None:
+        if self._wrong is not None:
+            raise broken(self._wrong)
 
     def end(self) -> None:
         raise broken("the body ended before its last chunk")
@@ -177,6 +194,11 @@ class Incoming:
     def reusable(self) -> bool:
         """The answer is over, and its connection is good for another one."""
         return self._keeps and self.body is not None and self.body.complete and not self.body.surplus
+
+    def check(self) -> None:
+        """Raise what was found wrong behind content that was good: once that was delivered, before more is read."""
+        if self.body is not None:
+            self.body.check()
 
     def feed(self, data: bytes) -> bytes:
         """The content among `data`, which is empty at the end of the connection."""
