@@ -63,10 +63,13 @@ def repair(messages: Sequence[Message]) -> list[Message]:
             if results is not None:
                 repaired.append(results)
             continue
-        _answer_all(waiting, repaired)
+        if waiting:
+            _answer_all(waiting, repaired)
         repaired.append(message)
         if message.role == "assistant":
-            waiting = {call.id: call for call in message.tool_calls}
+            for part in message.parts:
+                if isinstance(part, ToolCall):
+                    waiting[part.id] = part
     _answer_all(waiting, repaired)
     return repaired
 
