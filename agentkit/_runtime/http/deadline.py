@@ -112,7 +112,7 @@ class Deadline:
         return left
 
     def expired(self) -> TimeoutError:
-        text = _TEXTS[self._phase].format(where=self.where, limit=self._limit)
+        text = _TEXTS[self._phase].format(where=self.where, limit=round(self._limit or 0.0, 3))
         return TimeoutError(text, phase=self._phase)
 
     def took(self, data: bytes) -> bytes:
