@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 import traceback
@@ -10,13 +11,13 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Literal
 
-from attrs import define, evolve, field, frozen
+from attrs import astuple, define, evolve, field, frozen
 from fault_server import ELSEWHERE, KEY, KEY_MARK, FaultServer, Play, Script, free_port
 from fault_wire import GOOD, HEALTHY_DOCUMENT, HEALTHY_STREAM, TEXT
 from scenarios import RUNTIMES, Opener, play
 
-from agentkit import AgentKitError, Limits, Outcome, RetryPolicy, TextDelta, Timeouts
-from agentkit.codec import encode_record
+from agentkit import AgentKitError, Limits, Outcome, RetryPolicy, TextDelta, Timeouts, TurnFinished
+from agentkit.codec import encode_record, messages_to_json
 from agentkit.messages import Message
 from agentkit.provider import Capabilities
 from agentkit.providers.openai_chat import Dialect, OpenAIChat
@@ -30,6 +31,8 @@ WALL = 8.0
 PATIENT = Timeouts(connect=5, first_byte=5, idle=5, total=6)
 HASTY = Timeouts(connect=1, first_byte=0.5, idle=0.4, total=2)
 RETRY = RetryPolicy(max_attempts=3, base_delay=0.01, max_delay=0.05)
+ODD_NUMBER = re.compile(r"\d\.\d{4,}")
+"""What no person would write, such as 0.399896 seconds."""
 _keys = count(1)
 
 
@@ -47,6 +50,8 @@ class Expect:
     whole: str = TEXT
     requests: tuple[int, ...] = (1,)
     """How many requests the server may see."""
+    lasts: tuple[float, float] = (0.0, WALL)
+    """Seconds that the turn takes, at least and at most."""
 
 
 def gives(text: str = TEXT, *, requests: int = 1, **more: Any) -> Expect:
@@ -216,12 +221,31 @@ class _Run:
             if fault.warm:
                 await self._warm_up(chat)
             before = self.server.requests
+            began = time.monotonic()
             await self._turn(chat)
+            self._judge_time(time.monotonic() - began)
+            self._judge_events()
             if (seen := self.server.requests - before) not in self.expect.requests:
                 self.complain(f"the server saw {seen} requests, not {self.expect.requests}")
             self.server.recover()
         await self._next_turn(open_chat, settings)
         self._search_for_key()
+
+    def _judge_time(self, took: float) -> None:
+        least, most = self.expect.lasts
+        if not least <= took <= most:
+            self.complain(f"the turn took {took:.2f} seconds")
+
+    def _judge_events(self) -> None:
+        ends = [event for event in self.events if isinstance(event, TurnFinished)]
+        if len(ends) != 1 or self.events[-1] is not ends[0]:
+            self.complain(f"not the end, once, at the end: {self.events[-3:]!r}")
+            return
+        reply = ends[0].reply
+        counts = astuple(reply.usage)
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            self.complain(f"the usage is {reply.usage!r}")
+        _ = messages_to_json(reply.messages).encode()
 
     async def _warm_up(self, chat: Any) -> None:
         self.server.well = True
@@ -268,8 +292,8 @@ class _Run:
         expect, words = self.expect, str(error)
         if not isinstance(error, expect.errors) or type(error) not in expect.errors:
             self.complain(f"unexpected {type(error).__name__}: {words}")
-        if not words.strip() or len(words.splitlines()) != 1 or len(words) > 800:
-            self.complain(f"the message is not one line: {words!r}")
+        if not words.strip() or len(words.splitlines()) != 1 or len(words) > 800 or ODD_NUMBER.search(words):
+            self.complain(f"the message is not one line for people: {words!r}")
         kept = error.reply
         if kept is None:
             self.complain("no reply on the error")
@@ -297,14 +321,17 @@ class _Run:
         port = self.server.port
         provider = evolve(self.provider, base_url=f"http://127.0.0.1:{port}/v1")
         async with open_chat(provider, name="talk", **{**settings, "timeout": PATIENT, "limits": Limits()}) as chat:
-            before = chat.messages
             try:
-                reply = await chat.send("And now?")
+                if self.verdict.kind == "error":
+                    self._judge_next(await chat.resume(), chat.messages[:-1], chat)
+                before = chat.messages
+                self._judge_next(await chat.send("And now?"), before, chat)
             except Exception as error:
                 self.complain(f"the next turn failed: {error!r}")
-                return
-            if reply.text != GOOD or chat.messages[: len(before)] != before:
-                self.complain(f"the next turn gave {reply.text[:200]!r}")
+
+    def _judge_next(self, reply: Any, before: tuple[Message, ...], chat: Any) -> None:
+        if reply.text != GOOD or reply.outcome is not Outcome.COMPLETE or chat.messages[: len(before)] != before:
+            self.complain(f"the next turn gave {reply.text[:200]!r}")
 
     def _search_for_key(self) -> None:
         records = [entry.record for entry in self.store.read("talk")]

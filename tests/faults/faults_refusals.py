@@ -40,9 +40,10 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></
 SLOW = error("slow down", type="rate_limit_error")
 
 
-def recovers(name: str, play: Play, *, requests: int = 2, **settings: Any) -> Fault:
-    """The first request is refused, the next one is answered."""
-    return row(name, [play, GOOD], gives(requests=requests), plain=[play, GOOD_DOCUMENT], **settings)
+def recovers(name: str, play: Play, *, wait: float = 0.0, **settings: Any) -> Fault:
+    """The first request is refused, the next one is answered, after a wait and not much later."""
+    expect = gives(requests=2, lasts=(wait, wait + 2))
+    return row(name, [play, GOOD], expect, plain=[play, GOOD_DOCUMENT], **settings)
 
 
 def limited(*lines: bytes, body: object = SLOW) -> Play:
@@ -52,11 +53,12 @@ def limited(*lines: bytes, body: object = SLOW) -> Play:
 BRIEF = RetryPolicy(max_attempts=3, base_delay=0.01, max_retry_after=0.2)
 
 WAITS: tuple[Fault, ...] = (
-    recovers("429 with Retry-After in seconds", limited(b"retry-after: 0.1")),
-    recovers("429 with Retry-After in milliseconds", limited(b"retry-after-ms: 100")),
+    recovers("429 with Retry-After in seconds", limited(b"retry-after: 0.1"), wait=0.1),
+    recovers("429 with Retry-After in milliseconds", limited(b"retry-after-ms: 100"), wait=0.1),
     recovers(
         "429 with a date",
-        limited(b"date: Wed, 21 Oct 2026 07:28:00 GMT", b"retry-after: Wed, 21 Oct 2026 07:28:00 GMT"),
+        limited(b"date: Wed, 21 Oct 2026 07:28:00 GMT", b"retry-after: Wed, 21 Oct 2026 07:28:01 GMT"),
+        wait=1.0,
     ),
     recovers(
         "429 with a date in the past",
@@ -67,7 +69,9 @@ WAITS: tuple[Fault, ...] = (
     recovers("429 with a negative wait", limited(b"retry-after: -5")),
     recovers("429 with a wait of NaN", limited(b"retry-after: NaN")),
     recovers("429 with an empty wait", limited(b"retry-after:")),
-    recovers("429 with a wait in its body", limited(body={"error": {"message": "slow down", "retry_after": 0.1}})),
+    recovers(
+        "429 with a wait in its body", limited(body={"error": {"message": "slow down", "retry_after": 0.1}}), wait=0.1
+    ),
     recovers("429 with waits that contradict", limited(b"retry-after: 0.1", b"retry-after: 0.2")),
     row("429 with a wait of a day", limited(b"retry-after: 86400"), fails(RateLimited)),
     row(
@@ -84,7 +88,7 @@ WAITS: tuple[Fault, ...] = (
         fails(QuotaExceeded),
     ),
     recovers("503 once", refusal(b"503 Service Unavailable", error("loading"))),
-    recovers("503 with a wait", refusal(b"503 Service Unavailable", error("loading"), b"retry-after: 0.1")),
+    recovers("503 with a wait", refusal(b"503 Service Unavailable", error("loading"), b"retry-after: 0.1"), wait=0.1),
     row("503 always", refusal(b"503 Service Unavailable", error("loading")), fails(ServerError, requests=3)),
     row("503 without a body", refusal(b"503 Service Unavailable", b""), fails(ServerError, requests=3)),
     row("502 with HTML", refusal(b"502 Bad Gateway", HTML, kind=b"text/html"), fails(ServerError, requests=3)),
