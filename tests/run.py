@@ -1,8 +1,9 @@
 """Run the tests of this checkout, with nothing but Python and pip at hand.
 
     python3 tests/run.py            the whole suite
-    python3 tests/run.py gates      format, lint, types, import contracts, and the coverage of the last run
-    python3 tests/run.py tests -k sqlite    what follows "tests" goes to pytest
+    python3 tests/run.py gates      format, lint, types, import contracts, and the coverage of the last "measured" run
+    python3 tests/run.py measured   the whole suite, with its coverage
+    python3 tests/run.py tests -k sqlite    what follows "tests" or "measured" goes to pytest
 
 The first call makes an environment under .tools and installs what pyproject.toml names. Standard library only.
 """
@@ -18,13 +19,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE = "agentkit/_engine/*,agentkit/providers/*,agentkit/codec/*,agentkit/*.py"
+SUITE = ("-m", "pytest", "-n", "4")
+"""More workers than cores: many tests wait."""
 NOT_PURE = "agentkit/testing.py,agentkit/config.py,agentkit/conversation.py,agentkit/discovery.py,agentkit/__main__.py"
 
 
 def main(arguments: list[str]) -> int:
     what, *rest = arguments or ["tests"]
     if what == "tests":
-        return run_tests(environment(("test",)), rest)
+        return _run([str(environment(("test",))), *SUITE, *rest])
+    if what == "measured":
+        return run_measured(environment(("test",)), rest)
     if what == "gates":
         return run_gates(environment(("test", "lint")))
     print(__doc__)
@@ -49,11 +54,11 @@ def environment(groups: tuple[str, ...]) -> Path:
     return python
 
 
-def run_tests(python: Path, arguments: list[str]) -> int:
-    measured = [str(python), "-m", "coverage"]
-    _check([*measured, "erase"])
-    code = _run([*measured, "run", "-m", "pytest", *arguments])
-    _check([*measured, "combine", "--quiet"])
+def run_measured(python: Path, arguments: list[str]) -> int:
+    measure = [str(python), "-m", "coverage"]
+    _check([*measure, "erase"])
+    code = _run([*measure, "run", *SUITE, *arguments])
+    _check([*measure, "combine", "--quiet"])
     return code
 
 
