@@ -37,7 +37,7 @@ def _checked(host: str, *, expose: bool) -> str:
     except ValueError:
         local = False
     if not local and not expose:
-        raise InvalidInput(f"the simulator serves this machine only, not {host!r}; SimServer(expose=True) opens it to others")
+        raise InvalidInput(f"the simulator serves this machine only, not {host!r}; SimServer(expose=True) opens it")
     return host
 
 
