@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from agentkit._runtime.session import Session
 from agentkit._runtime.transport import AsyncAnswer, AsyncTransport
-from agentkit.effects import Close, Effect, Flow, Open, Read, Sleep, Stopped
+from agentkit.effects import Brake, Close, Effect, Flow, Keep, Open, Read, Reserve, Sleep, Stopped
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.options import Timeouts
@@ -57,6 +57,8 @@ class AsyncWorld:
                 return await self._close()
             case Sleep():
                 return await self._stoppable(anyio.sleep, effect.seconds)
+            case Keep() | Reserve() | Brake():
+                return self._session.perform(effect)
             case _ if self._session.store.blocking:
                 return await anyio.to_thread.run_sync(self._session.perform, effect)
             case _:

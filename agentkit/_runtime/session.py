@@ -130,9 +130,9 @@ class Session:
         return self._version
 
     def keep(self, draft: Draft) -> None:
+        """Never waits: an event loop calls this itself. There was no draft before, so no lock is needed."""
         if self.store.blocking:
-            with self._lock:
-                self._draft = draft
+            self._draft = draft
 
     def look_after(self, *, renew: bool) -> None:
         """Called by the keeper: write what was delivered since, and see whether somebody wants this turn to stop.
