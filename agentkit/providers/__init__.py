@@ -5,8 +5,6 @@ Both are factories that take a base URL and a key, either of which may be None. 
 
 from __future__ import annotations
 
-import difflib
-import pkgutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -41,6 +39,8 @@ def get_provider(name: str, *, base_url: str | None = None, api_key: str | None 
 
 
 def _factory(name: str) -> Factory:
+    import pkgutil
+
     if name in _BUILT_IN:
         return cast("Factory", pkgutil.resolve_name(_BUILT_IN[name]))
     found = next(iter(_installed().select(name=name)), None)
@@ -63,6 +63,8 @@ def _loaded(entry: EntryPoint) -> Factory:
 
 
 def _unknown(name: str) -> str:
+    import difflib  # needed where something is wrong only
+
     known = provider_names()
     close = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"there are {', '.join(known)}"

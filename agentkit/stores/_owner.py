@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import secrets
 import time
 from functools import cache
 from pathlib import Path
@@ -20,7 +18,7 @@ def this_process() -> str:
 
 def new_owner() -> str:
     """A name for one owner of leases, never given twice."""
-    return f"{this_process()}/{secrets.token_hex(6)}"
+    return f"{this_process()}/{os.urandom(6).hex()}"
 
 
 def is_dead(owner: str) -> bool:
@@ -54,6 +52,8 @@ def _place(pid: int) -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         space = Path(f"/proc/{pid}/ns/pid").readlink()
     except OSError:
+        import platform  # rarely needed, and slow to import
+
         return platform.node().replace("/", "-")
     return f"{boot}:{space}"
 
