@@ -48,6 +48,9 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
         InvalidInput: there is nothing to resume or to ask again, or the turn id belongs to another question.
     """
     records = opening(task.system, task.imports, journal)
+    if task.ask is not None and task.rewind is None and task.turn_id not in journal.turns:
+        yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.model)])
+        return journal.turns[task.turn_id]
     if records:
         yield from write(journal, records)
     known = _known_turn(task, journal)

@@ -17,6 +17,11 @@ from tests.benchmarks.server import Server
 from tests.benchmarks.turns import past
 
 TURNS = 40
+TURNS_OF = (
+    ("a short turn", "whole", False),
+    ("a turn of 500 chunks at once", "stream/500/1/0", True),
+    ("a turn of 500 chunks in 500 packets", "stream/500/1/150", True),
+)
 _TIMED = ("append", "acquire", "release", "read")
 
 
@@ -44,8 +49,8 @@ class Timed:
 
 
 def saving(server: Server, rounds: int) -> Iterator[Row]:
-    """A short turn (one whole reply), and one that streams 500 chunks."""
-    for label, path, stream in (("a short turn", "whole", False), ("a turn of 500 chunks", "stream/500/1/0", True)):
+    """The first turn of a conversation: a whole reply, 500 chunks that come at once, and 500 that come one by one."""
+    for label, path, stream in TURNS_OF:
         for kind in ("memory", "SQLite"):
             yield _shares(f"saving {label}, {kind}", server.url(path), kind, rounds, stream=stream)
     yield _bytes(server.url("whole"))
