@@ -30,6 +30,8 @@ WALL = 8.0
 
 PATIENT = Timeouts(connect=5, first_byte=5, idle=5, total=6)
 HASTY = Timeouts(connect=1, first_byte=0.5, idle=0.4, total=2)
+FIRM = Timeouts(connect=5, first_byte=5, idle=0.4, total=6)
+"""For what must succeed although the server stalls."""
 RETRY = RetryPolicy(max_attempts=3, base_delay=0.01, max_delay=0.05)
 ODD_NUMBER = re.compile(r"\d\.\d{4,}")
 """What no person would write, such as 0.399896 seconds."""

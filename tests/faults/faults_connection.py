@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
-from fault_run import HASTY, Fault, fails, gives, row
+from fault_run import FIRM, HASTY, Fault, fails, gives, row
 from fault_server import Script, close, drip, forever, reset, stay
 from fault_wire import (
     CHUNKED,
@@ -311,13 +311,13 @@ CLOCK: tuple[Fault, ...] = (
     row("silence after the head", (*begun(), stay), fails(LimitReached), timeouts=HASTY),
     row("stall in mid-stream", (*begun(FIRST), stay), fails(LimitReached, partial=HALF), timeouts=HASTY),
     row("stall inside a document", (*begun(HALF_DOCUMENT, kind=JSON), stay), fails(LimitReached), timeouts=HASTY),
-    row("stall after the finish reason", (*begun(SAID, FINISH), stay), gives(), timeouts=HASTY),
+    row("stall after the finish reason", (*begun(SAID, FINISH), stay), gives(), timeouts=FIRM),
     row("stall after [DONE]", (*begun(STREAM), stay), gives(lasts=(0.0, 2.0))),
     row(
         "stall after a whole document",
         (*begun(DOCUMENT, kind=JSON), stay),
         gives(),
-        timeouts=HASTY,
+        timeouts=FIRM,
     ),
     row(
         "comments for ever", (*begun(), forever(chunk(b": ping\n\n"), pause=0.02)), fails(LimitReached), timeouts=HASTY
@@ -348,10 +348,10 @@ CLOCK: tuple[Fault, ...] = (
     ),
     row(
         "the first byte comes late, within its limit",
-        (0.4, *GOOD),
+        (0.6, *GOOD),
         gives(),
-        plain=(0.4, *GOOD_DOCUMENT),
-        timeouts=Timeouts(connect=5, first_byte=5, idle=0.2, total=6),
+        plain=(0.6, *GOOD_DOCUMENT),
+        timeouts=FIRM,
     ),
     row(
         "slow but steady",
