@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     if what == "tests":
         return _run([str(environment(("test",))), *SUITE, *rest])
     if what == "measured":
-        return run_measured(environment(("test",)), rest)
+        return _run([str(environment(("test",))), *SUITE, "--cov", "--cov-report=", *rest])
     if what == "gates":
         return run_gates(environment(("test", "lint")))
     print(__doc__)
@@ -52,14 +52,6 @@ def environment(groups: tuple[str, ...]) -> Path:
         _check([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", *wanted])
         stamp.write_text(mark, encoding="ascii")
     return python
-
-
-def run_measured(python: Path, arguments: list[str]) -> int:
-    measure = [str(python), "-m", "coverage"]
-    _check([*measure, "erase"])
-    code = _run([*measure, "run", *SUITE, *arguments])
-    _check([*measure, "combine", "--quiet"])
-    return code
 
 
 def run_gates(python: Path) -> int:

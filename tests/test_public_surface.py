@@ -37,7 +37,14 @@ def described(name: str, thing: Any) -> list[str]:
     if issubclass(thing, enum.Enum):
         return [*lines, *[f"    {member.name} = {member.value!r}" for member in thing]]
     if attrs.has(thing):
-        lines += [f"    {field.name}: {field.type}" for field in attrs.fields(thing) if not field.name.startswith("_")]
+        # As they are written: the codec resolves the types that attrs keeps, at its first use.
+        written = {
+            name: text
+            for base in reversed(thing.__mro__)
+            for name, text in vars(base).get("__annotations__", {}).items()
+        }
+        names = [field.name for field in attrs.fields(thing) if not field.name.startswith("_")]
+        lines += [f"    {field}: {written[field]}" for field in names]
     elif not issubclass(thing, BaseException) and thing.__init__ is not object.__init__:
         lines.append(f"    __init__{signature(thing.__init__)}")
     own = [base for base in reversed(thing.__mro__) if base is thing or base.__name__.startswith("_")]
