@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import math
 import socket
 import ssl
 from collections.abc import Awaitable, Iterable
@@ -43,6 +44,9 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._full = False
         self._lost = False
         self._waiter: asyncio.Future[bool] | None = None
+        self._until = math.inf
+        """When the wait at hand ends, by the clock of the loop."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -62,6 +66,9 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._lost = True
         self._error = exc
         self._full = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._wake()
 
     def pause_writing(self) -> None:
@@ -79,15 +86,31 @@ class LoopStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         left = call.left()
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = None if left is None else loop.call_later(left, lambda: self._wake(in_time=False))
+        if left is not None:
+            self._until = loop.time() + left
+            self._set_timer(loop)
         try:
             in_time = await self._waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            self._until = math.inf
         if not in_time:
             raise call.expired()
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer serves all waits: mostly the next one ends later, and the timer looks again when it rings."""
+        if self._timer is not None:
+            if self._timer.when() <= self._until:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(self._until, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if loop.time() >= self._until:
+            self._wake(in_time=False)
+        elif self._waiter is not None and self._until < math.inf:
+            self._set_timer(loop)
 
     async def write(self, buffer: bytes, timeout: Any = None) -> None:
         if timeout is not None:

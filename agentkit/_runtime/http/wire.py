@@ -135,6 +135,9 @@ class Chunked:
                 pieces.append(piece)
                 self._left -= len(piece)
                 at += len(piece)
+                if data.startswith(b"\r\n", at) and not self._left:  # mostly the end of the chunk has come as well
+                    at += 2
+                    self._size = _FIRST_SIZE
         if self._last:
             self._trailer(data[at:])
         if self._wrong is not None and not pieces:
