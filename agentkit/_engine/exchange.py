@@ -17,6 +17,7 @@ from agentkit.options import Limits, RetryPolicy, Timeouts
 from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, Provider, ResponseHead
 
 MAX_ERROR_BODY = 64 << 10
+_SHOWN = (TextDelta, ReasoningDelta, Notice)
 _ID_CHARS = 200
 _KEY_CHARS = 8
 """No key is shorter."""
@@ -146,11 +147,11 @@ def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder,
 
 def _deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     """Keep each chunk before it is shown: what the caller has seen is never lost."""
-    for chunk in chunks:
-        for passed in (chunk,) if echo is None else echo.pass_on(chunk):
-            builder.add(passed)
-            if isinstance(passed, TextDelta | ReasoningDelta | Notice):
-                yield passed
+    passed = chunks if echo is None else [each for chunk in chunks for each in echo.pass_on(chunk)]
+    for chunk in passed:
+        builder.add(chunk)
+        if isinstance(chunk, _SHOWN):
+            yield chunk
 
 
 def _too_long(limits: Limits, builder: Builder) -> str:
