@@ -124,6 +124,14 @@ class ClientTransport:
             raise
 
 
+def _in_time(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    """Each chunk is held to the limit of the read that asked for it, also where one read takes many."""
+    for data in chunks:
+        call.left()
+        yield data
+    call.left()
+
+
 class ClientAnswer:
     """An open answer of such a client."""
 
@@ -136,7 +144,7 @@ class ClientAnswer:
         self._open = True
         self.head = _head(response)
         self._inflater = inflater_for(self.head, call.where)
-        self._chunks: Iterator[bytes] = response.iter_raw()
+        self._chunks = _in_time(response.iter_raw(), call)
 
     def read(self, timeout: float | None, /) -> bytes:
         call = self._call
@@ -147,7 +155,6 @@ class ClientAnswer:
         try:
             call.wakes(lambda: cut(sock))
             data = next(self._chunks, b"") if self._inflater is None else inflated(self._inflater, self._chunks)
-            call.left()
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as one of ours
             raise (Stopped() if call.stopped else _translated(error, call)) from None
         finally:
