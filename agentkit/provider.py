@@ -25,14 +25,27 @@ class Capabilities:
 
     stream: bool = True
     tools: bool = True
+    parallel_tools: bool = True
+    """Several calls in one reply, and their results in any order."""
+    tool_choice: bool = True
+    """The caller can demand a tool, or forbid all."""
     system_role: bool = True
+    reasoning_out: bool = True
+    """Thinking comes apart from the text."""
+    reasoning_in: bool = True
+    """Thinking of earlier messages can be given back."""
     usage: bool = True
+    max_tokens: bool = True
+    json_mode: bool = True
+    """The reply can be bound to a JSON schema."""
     prefix: bool = False
     """A trailing assistant message is continued where it stops."""
     repeats_prefix: bool | None = None
     """The continuation begins with the text it continues; None where it depends."""
     window: int | None = None
     """Tokens that prompt and reply share; None where it is unknown."""
+    max_output: int | None = None
+    """Tokens of one reply at most; None where it is unknown."""
     repeatable: bool = False
     """The same request may be sent again even where it may have been executed."""
 
