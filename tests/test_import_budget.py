@@ -16,7 +16,7 @@ SLOW = ("platformdirs", "tomllib", "importlib.metadata", "hashlib", "uuid", "ins
 def loaded_by(statement: str, names: tuple[str, ...]) -> list[str]:
     """Which of these modules a fresh process has after the statement."""
     code = f"import sys\n{statement}\nprint(*(name for name in {names!r} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     return done.stdout.split()
 
 
