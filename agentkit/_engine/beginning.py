@@ -48,15 +48,18 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
         InvalidInput: there is nothing to resume or to ask again, or the turn id belongs to another question.
     """
     records = opening(task.system, task.imports, journal)
-    if task.ask is not None and task.rewind is None and task.turn_id not in journal.turns:
+    fresh = task.turn_id not in journal.turns
+    if fresh and task.ask is not None and task.rewind is None:
         yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.model)])
         return journal.turns[task.turn_id]
     if records:
         yield from write(journal, records)
-    known = _known_turn(task, journal)
-    if known is None:
-        yield from write(journal, _question(task, journal))
+    if fresh and task.rewind is not None:
+        keep = question_index(journal, task.rewind.index)
+        asked = task.ask or journal.history[keep]
+        yield from write(journal, [Rewound(keep), TurnStarted(task.turn_id, asked, task.model)])
         return journal.turns[task.turn_id]
+    known = _known_turn(task, journal)
     if known.outcome in UNFINISHED and journal.is_last(known):
         continues = task.line.provider.capabilities(task.model).prefix and bool(known.last_reply().text)
         yield from write(journal, [TurnResumed(known.turn_id, anew=not continues)])
@@ -91,28 +94,14 @@ def opening(instructions: str | None, imports: tuple[Message, ...], journal: Jou
     return records
 
 
-def _known_turn(task: Task, journal: Journal) -> TurnState | None:
+def _known_turn(task: Task, journal: Journal) -> TurnState:
     """The turn that this one repeats or resumes."""
-    known = journal.turns.get(task.turn_id)
-    if known is not None and task.ask is not None and known.asked != task.ask:
+    known = journal.turns.get(task.turn_id, journal.last_turn)
+    if known is None:
+        raise InvalidInput(f"conversation {task.conversation!r} has no turn to resume; send a message first")
+    if task.ask is not None and known.asked != task.ask:
         raise InvalidInput(f"turn_id {task.turn_id!r} belongs to another question: {known.asked.text[:60]!r}")
-    if known is None and task.ask is None and task.rewind is None:
-        known = journal.last_turn
-        if known is None:
-            raise InvalidInput(f"conversation {task.conversation!r} has no turn to resume; send a message first")
     return known
-
-
-def _question(task: Task, journal: Journal) -> list[Record]:
-    asked = task.ask
-    records: list[Record] = []
-    if task.rewind is not None:
-        keep = question_index(journal, task.rewind.index)
-        asked = asked or journal.history[keep]
-        records.append(Rewound(keep))
-    if asked is None:
-        raise AssertionError("a task has a question, a rewind, or a turn to resume")
-    return [*records, TurnStarted(task.turn_id, asked, task.model)]
 
 
 def question_index(journal: Journal, index: int | None) -> int:

@@ -255,6 +255,15 @@ def test_an_answer_without_end_meets_a_limit(limits: Limits) -> None:
     assert caught.value.reply.text.startswith("word ")
 
 
+def test_a_reply_whose_end_is_lost_behind_its_finish_is_whole() -> None:
+    done = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    for echoes in (False, True):
+        dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "Hello ")] if echoes else []
+        stage = Stage([SSE, delta("Hello there") + done, ConnectionLost("reset behind the finish")], dead)
+        reply = stage.run(turn(task(), Journal()))
+        assert (reply.text, reply.outcome) == ("Hello there", Outcome.COMPLETE)
+
+
 def test_a_rate_limit_is_asked_before_each_request() -> None:
     stage = Stage(WHOLE)
     stage.run(turn(task(line={"rate_limited": True}, options=Options(max_tokens=100)), Journal()))
