@@ -18,9 +18,20 @@ Factory: TypeAlias = Callable[[str | None, str | None], Provider]
 
 GROUP = "agentkit.providers"
 _BUILT_IN: Mapping[str, str] = {
+    "gpt-oss": "agentkit.providers.local:gpt_oss",
+    "gravixlayer": "agentkit.providers.gravixlayer:gravixlayer",
+    "llamacpp": "agentkit.providers.local:llamacpp",
+    "lmstudio": "agentkit.providers.local:lmstudio",
+    "mlx": "agentkit.providers.local:mlx",
+    "ollama": "agentkit.providers.local:ollama",
     "openai": "agentkit.providers.openai_chat:openai",
+    "parallax": "agentkit.providers.parallax:parallax",
+    "sglang": "agentkit.providers.local:sglang",
     "sim": "agentkit.providers.openai_chat:sim",
+    "transformers": "agentkit.providers.local:transformers",
+    "vllm": "agentkit.providers.local:vllm",
 }
+_SHOWN: Mapping[object, str] = {True: "yes", False: "no", None: "?"}
 
 
 def provider_names() -> tuple[str, ...]:
@@ -36,6 +47,23 @@ def get_provider(name: str, *, base_url: str | None = None, api_key: str | None 
         NotConfigured: the package that brings the backend cannot be loaded.
     """
     return _factory(name)(base_url, api_key)
+
+
+def capability_table() -> str:
+    """What each built-in backend can do, as a table in Markdown; a second row where a gpt-oss model differs."""
+    from attrs import asdict
+
+    rows: dict[str, dict[str, object]] = {}
+    for name in _BUILT_IN:
+        backend = get_provider(name)
+        plain, harmony = (asdict(backend.capabilities(model)) for model in ("any", "gpt-oss-20b"))
+        rows[name] = plain
+        if harmony != plain:
+            rows[f"{name}, gpt-oss"] = harmony
+    heads = ["backend", *next(iter(rows.values()))]
+    lines = [heads, ["---"] * len(heads)]
+    lines += [[name, *(_SHOWN.get(value) or str(value) for value in row.values())] for name, row in rows.items()]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _factory(name: str) -> Factory:

@@ -1,4 +1,4 @@
-"""Requests of the chat-completions dialect: what differs between servers, and the bytes that leave.
+"""Requests of the chat-completions dialect: the bytes that leave.
 
 The wire form of a message is remembered by the message, so the body of a request is a join. What a request must never
 hold, because some server stumbles over it: nulls, `stream_options` without `stream`, an assistant message that says
@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, TypedDict
-
-from attrs import field, frozen
 
 from agentkit.errors import InvalidInput, Unsupported
 from agentkit.events import Notice
 from agentkit.messages import Media, Message, Part, Reasoning, Text, ToolCall, ToolResult
-from agentkit.provider import Capabilities, ChatRequest
-from agentkit.providers._json import dumps, loads, utf8
-from agentkit.usage import FinishReason
+from agentkit.options import Options
+from agentkit.provider import ChatRequest
+from agentkit.providers._json import as_dict, dumps, loads, utf8
+from agentkit.providers._openai_dialect import Dialect
+from agentkit.providers._openai_history import in_pairs, one_system
 
 
 class ImageURL(TypedDict, total=False):
@@ -53,45 +52,6 @@ class WireMessage(TypedDict, total=False):
     reasoning_content: str
 
 
-FINISH: Mapping[str, FinishReason] = MappingProxyType(
-    {
-        "stop": FinishReason.STOP,
-        "eos": FinishReason.STOP,
-        "eosFound": FinishReason.STOP,
-        "end_turn": FinishReason.STOP,
-        "stop_sequence": FinishReason.STOP,
-        "length": FinishReason.LENGTH,
-        "max_tokens": FinishReason.LENGTH,
-        "maxPredictedTokensReached": FinishReason.LENGTH,
-        "tool_calls": FinishReason.TOOL_CALLS,
-        "function_call": FinishReason.TOOL_CALLS,
-        "content_filter": FinishReason.FILTERED,
-        "error": FinishReason.ERROR,
-        "abort": FinishReason.ERROR,
-    }
-)
-"""Every other word is `UNKNOWN`."""
-
-
-@frozen(kw_only=True)
-class Dialect:
-    """In what the servers differ."""
-
-    capabilities: Capabilities = Capabilities()
-    reads_reasoning: tuple[str, ...] = ("reasoning", "reasoning_content", "thinking")
-    """Where the reasoning of a reply may be; the same text under two names counts once."""
-    writes_reasoning: tuple[str, ...] = ("reasoning", "reasoning_content")
-    """Where the reasoning of a running tool loop goes back. Servers read the name they know and pass over the other."""
-    max_tokens: str = "max_tokens"
-    lacks: frozenset[str] = frozenset()
-    """Names of `Options` that the backend does not have: they are left out, with a notice."""
-    continues: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
-    """Fields that ask the backend to go on with a trailing assistant message, where the message alone does not."""
-    finish: Mapping[str, FinishReason] = field(default=FINISH, hash=False)
-    body: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
-    """Fields of every request; the caller's own win over them."""
-
-
 _SETTINGS = (
     "temperature",
     "top_p",
@@ -102,6 +62,7 @@ _SETTINGS = (
     "frequency_penalty",
     "reasoning_effort",
 )
+_NESTED = ("temperature", "top_p")
 _CARRIES: Mapping[str, tuple[type[Part], ...]] = {
     "system": (Text,),
     "user": (Text, Media, ToolResult),
@@ -112,26 +73,38 @@ _CARRIES: Mapping[str, tuple[type[Part], ...]] = {
 
 def fields_of(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, Any], tuple[Notice, ...]]:
     """Everything of a body but its messages, and what had to be left out."""
-    options, notices = request.options, list[Notice]()
-    fields: dict[str, Any] = {"model": request.model, **dialect.body}
-    for name in _SETTINGS:
-        value = getattr(options, name)
-        if value is None or value == ():
-            continue
-        if name in dialect.lacks:
-            notices.append(Notice(f"the backend has no setting {name}; {value!r} was left out"))
-        else:
-            fields[dialect.max_tokens if name == "max_tokens" else name] = value
+    options = request.options
+    settings, notices = _settings(options, dialect)
+    fields: dict[str, Any] = {"model": request.model, **dialect.body, **settings}
+    if dialect.nests and (nested := {name: settings[name] for name in _NESTED if name in settings}):
+        fields[dialect.nests] = nested
     if request.stream:
         fields["stream"] = True
-        if dialect.capabilities.usage:
+        if dialect.capabilities.usage and dialect.asks_usage:
             fields["stream_options"] = {"include_usage": True}
     if request.prefix:
         fields.update(dialect.continues)
     fields.update(options.extra)
     if not fields.get("stream"):
         fields.pop("stream_options", None)
-    return {name: value for name, value in fields.items() if value is not None}, tuple(notices)
+    return {name: value for name, value in fields.items() if value is not None}, notices
+
+
+def _settings(options: Options, dialect: Dialect) -> tuple[dict[str, Any], tuple[Notice, ...]]:
+    settings: dict[str, Any] = {}
+    notices: list[Notice] = []
+    for name in _SETTINGS:
+        value = getattr(options, name)
+        if value is None or value == ():
+            continue
+        if name in dialect.lacks:
+            notices.append(Notice(f"the backend has no setting {name}; {value!r} was left out"))
+        elif name == "reasoning_effort" and dialect.efforts is not None and value not in dialect.efforts:
+            known = ", ".join(sorted(dialect.efforts))
+            notices.append(Notice(f"the backend knows no {name} {value!r} ({known}); it was left out"))
+        else:
+            settings[dialect.max_tokens if name == "max_tokens" else name] = value
+    return settings, tuple(notices)
 
 
 def body_of(fields: Mapping[str, Any], messages: bytes) -> bytes:
@@ -147,26 +120,35 @@ def body_of(fields: Mapping[str, Any], messages: bytes) -> bytes:
 
 def messages_of(request: ChatRequest, dialect: Dialect) -> bytes:
     """The messages, joined. Reasoning goes back only while the model is still at it: after the user's last message."""
-    messages, names = request.messages, dialect.writes_reasoning
-    last = len(messages) - 1 if request.prefix else len(messages)
+    messages = request.messages
     if request.prefix and not (messages and messages[-1].role == "assistant"):
         raise InvalidInput("a prefix request ends with a message of the assistant")
+    if dialect.one_system:
+        messages = one_system(messages)
+    if dialect.pairs:
+        messages = in_pairs(messages)
+    last = len(messages) - 1 if request.prefix else len(messages)
     turn = next((place for place in range(len(messages) - 1, -1, -1) if messages[place].role == "user"), -1)
 
     def plain(message: Message) -> bytes:
-        return _wire(message, (), prefix=False)
+        return _wire(message, dialect, ())
 
     def thinking(message: Message) -> bytes:
-        return _wire(message, names, prefix=False)
+        return _wire(message, dialect, dialect.writes_reasoning)
 
-    wires = [message.memo("openai", plain) for message in messages[: turn + 1]]
-    wires += [message.memo(("openai", names), thinking) for message in messages[turn + 1 : last]]
+    def begun(message: Message) -> bytes:
+        return _wire(message, dialect, dialect.writes_reasoning, prefix=True)
+
+    cleans = "openai, cleaned" if dialect.cleans else "openai"
+    thinks = f"{cleans}, {dialect.writes_reasoning}, {dialect.pairs}"
+    wires = [message.memo(cleans, plain) for message in messages[: turn + 1]]
+    wires += [message.memo(thinks, thinking) for message in messages[turn + 1 : last]]
     if request.prefix:
-        wires.append(messages[-1].memo(("openai", names, "prefix"), lambda message: _wire(message, names, prefix=True)))
+        wires.append(messages[-1].memo(f"{thinks}, prefix", begun))
     return b",".join(filter(None, wires))
 
 
-def _wire(message: Message, names: tuple[str, ...], *, prefix: bool) -> bytes:
+def _wire(message: Message, dialect: Dialect, names: tuple[str, ...], *, prefix: bool = False) -> bytes:
     """One message of ours as no, one or several of theirs."""
     for part in message.parts:
         if not isinstance(part, _CARRIES[message.role]):
@@ -178,7 +160,7 @@ def _wire(message: Message, names: tuple[str, ...], *, prefix: bool) -> bytes:
     ]
     match message.role:
         case "assistant":
-            made += _assistant(message, names, prefix=prefix)
+            made += _assistant(message, dialect, names, prefix=prefix)
         case "tool":
             pass
         case _ if len(made) < len(message.parts):
@@ -188,8 +170,14 @@ def _wire(message: Message, names: tuple[str, ...], *, prefix: bool) -> bytes:
     return b",".join(utf8(dumps(wire)) for wire in made)
 
 
-def _assistant(message: Message, names: tuple[str, ...], *, prefix: bool) -> list[WireMessage]:
-    text, calls, thought = message.text, message.tool_calls, message.reasoning
+def _assistant(message: Message, dialect: Dialect, names: tuple[str, ...], *, prefix: bool) -> list[WireMessage]:
+    text, calls, thought = message.text, message.tool_calls, message.reasoning if names else ""
+    if dialect.cleans:
+        from agentkit.providers._harmony import cleaned
+
+        text = cleaned(text)
+    if dialect.pairs and calls and thought and text:
+        text, thought = "", f"{thought}\n\n{text}"
     if not (text or calls or prefix):
         return []
     # an empty text, not null: servers that stumble over null are more than those that stumble over ""
@@ -214,15 +202,14 @@ def _arguments(call: ToolCall) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"the arguments of the call {call.id!r} to {call.name!r} are no JSON: {error}") from None
     try:
-        loads(text)
+        return text if isinstance(loads(text), dict) else "{}"
     except ValueError:
         return _repaired(text)
-    return text
 
 
 def _repaired(text: str) -> str:
     try:
-        return dumps(json.loads(text, parse_constant=lambda _: None))
+        return dumps(as_dict(json.loads(text, parse_constant=lambda _: None)))
     except (ValueError, RecursionError):
         return "{}"
 

@@ -1,7 +1,7 @@
 """The chat-completions dialect of OpenAI, which most servers speak in one accent or another.
 
-A backend that is compatible is a `Dialect` value and a name. Only dialects and the provider class live here; how a
-request is written and an answer is read is in the `_openai_` modules, errors are in `_errors`.
+A backend that is compatible is a `Dialect` value and a name. The provider class lives here; how a request is written
+and an answer is read is in the `_openai_` modules, errors are in `_errors`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from agentkit.errors import InvalidInput, ProviderError
-from agentkit.provider import Capabilities, ChatRequest, HTTPRequest, ResponseHead
+from agentkit.provider import Capabilities, ChatRequest, Decoder, HTTPRequest, ResponseHead
 from agentkit.providers._errors import ErrorReader
 from agentkit.providers._openai_decode import ChatDecoder
-from agentkit.providers._openai_encode import FINISH, Dialect, body_of, fields_of, messages_of
+from agentkit.providers._openai_dialect import FINISH, Dialect
+from agentkit.providers._openai_encode import body_of, fields_of, messages_of
 
 __all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "OpenAIChat", "openai", "sim"]
 
@@ -100,29 +101,35 @@ class OpenAIChat:
         object.__setattr__(self, "_made", _Made.of(self))
 
     def capabilities(self, model: str, /) -> Capabilities:
-        return self.dialect.capabilities
+        return self.dialect.of(model).capabilities
 
     def encode(self, request: ChatRequest, /) -> HTTPRequest:
         """The request as it leaves; refuses what the dialect cannot say."""
-        fields, notices = fields_of(request, self.dialect)
+        dialect = self.dialect.of(request.model)
+        fields, notices = fields_of(request, dialect)
         return HTTPRequest(
             method="POST",
             url=self._made.url,
             headers=self._made.stream_headers if request.stream else self._made.whole_headers,
-            body=body_of(fields, messages_of(request, self.dialect)),
+            body=body_of(fields, messages_of(request, dialect)),
             notices=notices,
-            repeatable=self.dialect.capabilities.repeatable,
+            repeatable=dialect.capabilities.repeatable,
         )
 
-    def decoder(self, head: ResponseHead, /, *, max_line: int) -> ChatDecoder:
+    def decoder(self, head: ResponseHead, /, *, max_line: int) -> Decoder:
         """A fresh decoder for one answer."""
-        return ChatDecoder(
+        made = ChatDecoder(
             head,
             errors=self._made.errors,
             names=self.dialect.reads_reasoning,
             finish=self.dialect.finish,
             max_line=max_line,
         )
+        if not self.dialect.leaks:
+            return made
+        from agentkit.providers._openai_leaks import CleaningDecoder
+
+        return CleaningDecoder(made, self.dialect.leaks)
 
     def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
         """The error that a refusal is."""

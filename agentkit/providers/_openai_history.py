@@ -1,0 +1,51 @@
+"""A history as servers that render it by a template of the model need it. Pure, on messages, before any wire form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentkit.messages import Message, Part, Text, ToolCall, ToolResult
+
+
+def one_system(messages: Sequence[Message]) -> Sequence[Message]:
+    """All system messages as one, at the beginning: a template drops later ones without a word."""
+    if not any(message.role == "system" for message in messages[1:]):
+        return messages
+    parts: list[Part] = []
+    for message in messages:
+        if message.role == "system":
+            parts += [Text("\n\n"), *message.parts] if parts else message.parts
+    return [Message("system", tuple(parts)), *(message for message in messages if message.role != "system")]
+
+
+def in_pairs(messages: Sequence[Message]) -> Sequence[Message]:
+    """Parallel calls one after another, each followed by its result: a template renders the first call only."""
+    made: list[Message] = []
+    calls: Message | None = None
+    results: list[Part] = []
+    for message in messages:
+        if calls is not None and message.role == "tool":
+            results += message.parts
+            continue
+        if calls is not None:
+            made += _pairs(calls, results)
+            calls, results = None, []
+        if len(message.tool_calls) > 1:
+            calls = message
+        else:
+            made.append(message)
+    return made if calls is None else [*made, *_pairs(calls, results)]
+
+
+def _pairs(message: Message, results: Sequence[Part]) -> list[Message]:
+    made: list[Message] = []
+    said = tuple(part for part in message.parts if not isinstance(part, ToolCall))
+    left = list(results)
+    for call in message.tool_calls:
+        made.append(Message("assistant", (*said, call)))
+        said = ()
+        answers = [part for part in left if isinstance(part, ToolResult) and part.call_id == call.id]
+        if answers:
+            made.append(Message("tool", tuple(answers)))
+            left = [part for part in left if part not in answers]
+    return [*made, Message("tool", tuple(left))] if left else made
