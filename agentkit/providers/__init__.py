@@ -18,6 +18,7 @@ Factory: TypeAlias = Callable[[str | None, str | None], Provider]
 
 GROUP = "agentkit.providers"
 _BUILT_IN: Mapping[str, str] = {
+    "gradient": "agentkit.providers.gradient:gradient",
     "gpt-oss": "agentkit.providers.local:gpt_oss",
     "gravixlayer": "agentkit.providers.gravixlayer:gravixlayer",
     "llamacpp": "agentkit.providers.local:llamacpp",
