@@ -10,8 +10,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
-from agentkit.cli._codes import INTERRUPTED, OK, PIPE_CLOSED, USAGE
+from agentkit.cli._codes import FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE
 from agentkit.cli._screen import Screen, is_terminal, speak_utf8
 
 __all__ = ["main"]
@@ -20,15 +21,21 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_closed()
     speak_utf8()
     try:
-        code = _run(words)
-        _flush()
+        return _written(_guarded(words))
     except BrokenPipeError:
         return _pipe_closed()
+    except OSError as error:
+        return _unwritable(error)
+
+
+def _guarded(words: list[str]) -> int:
+    try:
+        return _run(words)
     except SystemExit as end:  # from the parser
         return end.code if isinstance(end.code, int) else USAGE
-    return code
 
 
 def _run(words: list[str]) -> int:
@@ -81,16 +88,52 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
+def _open_closed() -> None:
+    """Where the caller closed standard output, writing to it fails as it does elsewhere."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, where it was closed
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+
+
+def _written(code: int) -> int:
+    """All output has left, or a failure that was told already; else the exception says why not."""
+    try:
+        _flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        if code == OK:
+            raise
+        _discard(sys.stdout, sys.stderr)
+    return code
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:  # pyright: ignore[reportUnnecessaryComparison] - without a console
             stream.flush()
 
 
+def _unwritable(error: OSError) -> int:
+    from agentkit.cli._errors import explain
+
+    _discard(sys.stdout)
+    try:
+        Screen().error(explain(error))
+    except OSError:
+        _discard(sys.stderr)
+    return FAILED
+
+
 def _pipe_closed() -> int:
-    """Nobody reads any more: end without a word, also at the flush when Python exits."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Nobody reads any more: end without a word."""
+    _discard(sys.stdout)
     return PIPE_CLOSED
+
+
+def _discard(*streams: TextIO) -> None:
+    """What could not be written to these goes nowhere, also at the flush when Python exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # a closed one, or none
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -92,19 +92,37 @@ def test_a_closed_pipe_is_silent(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (0, 1, b"")
 
 
+def shell(words: str, cwd: Path, *, unbuffered: bool = False) -> tuple[int, bytes, bytes]:
+    env = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    if unbuffered:
+        env["PYTHONUNBUFFERED"] = "1"
+    command = ["bash", "-c", f"{sys.executable} -m agentkit {words}"]
+    done = subprocess.run(command, capture_output=True, cwd=cwd, env=env, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m agentkit -m sim 'say hi' > /dev/full"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=tmp_path, timeout=60, check=False)
-    assert done.returncode == 1
-    assert done.stderr == b"agentkit: input or output failed: No space left on device\n"
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_full_disk_is_told(tmp_path: Path, unbuffered: bool) -> None:
+    shell("-m sim 'say hi'", tmp_path)  # something for `ls` to show
+    for words in ("-m sim 'say hi'", "ls", "--version"):
+        told = b"agentkit: input or output failed: No space left on device\n"
+        assert shell(f"{words} > /dev/full", tmp_path, unbuffered=unbuffered) == (1, b"", told)
+        assert shell(f"{words} > /dev/full 2> /dev/full", tmp_path, unbuffered=unbuffered) == (1, b"", b"")
+        assert shell(f"{words} > /dev/full 2>&-", tmp_path, unbuffered=unbuffered) == (1, b"", b"")
 
 
 def test_closed_standard_streams(tmp_path: Path) -> None:
-    for closed, out in (("2>&-", b"hi\n"), ("<&-", b"hi\n"), (">&-", b"")):
-        command = f"{sys.executable} -m agentkit -m sim 'say hi' {closed}"
-        done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=tmp_path, timeout=60, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (0, out, b"")
+    for closed in ("2>&-", "<&-"):
+        assert shell(f"-m sim 'say hi' {closed}", tmp_path) == (0, b"hi\n", b"")
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_reply_that_went_nowhere_is_no_success(tmp_path: Path, unbuffered: bool) -> None:
+    for words in ("-m sim 'say hi'", "ls", "--version"):
+        code, out, err = shell(f"{words} >&-", tmp_path, unbuffered=unbuffered)
+        assert (code, out, err.count(b"\n")) == (1, b"", 1)
+        assert err.startswith(b"agentkit: input or output failed: ")
 
 
 def test_continuing_the_last_conversation(run: Run) -> None:
