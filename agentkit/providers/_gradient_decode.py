@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentkit.errors import JobFailed, ProtocolError, ProviderError
-from agentkit.events import TextDelta
-from agentkit.provider import Chunk, Fault, Finish, ResponseHead
+from agentkit.events import Notice, TextDelta
+from agentkit.provider import CallDelta, Chunk, Fault, Finish, ResponseHead
 from agentkit.providers._errors import BODY_CHARS, ErrorReader, Facts, one_line
 from agentkit.providers._json import as_dict, as_list, encodable, loads
+from agentkit.providers._openai_leaks import CleaningDecoder
 from agentkit.providers._openai_values import Broken, Reader
 from agentkit.providers._sse import Frame, Item, JSONLines, decoded
 from agentkit.usage import FinishReason
@@ -27,7 +28,33 @@ _STATUS_CHARS = 100
 
 
 class GradientDecoder:
-    """Decodes one answer. Lines that mean nothing are passed over and counted."""
+    """Decodes one answer: what the job says, without the control tokens of the model, and whether that is a reply."""
+
+    __slots__ = ("_job", "_said")
+
+    def __init__(self, head: ResponseHead, *, errors: ErrorReader, max_line: int) -> None:
+        self._job = CleaningDecoder(_JobDecoder(head, errors=errors, max_line=max_line), ())
+        self._said = False
+
+    def feed(self, data: bytes, /) -> Sequence[Chunk]:
+        """Chunks that `data` completes."""
+        return self._judged(self._job.feed(data))
+
+    def close(self) -> Sequence[Chunk]:
+        """The last chunks, at the end of the bytes."""
+        return self._judged(self._job.close())
+
+    def _judged(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """There is no finish reason: a job that completed without a text was cut while it thought, or thought aloud."""
+        self._said = self._said or any(isinstance(chunk, TextDelta | CallDelta) for chunk in chunks)
+        if self._said or not chunks or not isinstance(end := chunks[-1], Finish):
+            return chunks
+        told = Notice("the job completed without a text; what the model thought may hold the answer")
+        return [*chunks[:-1], told, Finish(FinishReason.UNKNOWN, end.raw)]
+
+
+class _JobDecoder:
+    """Reads the lines; those that mean nothing are passed over and counted."""
 
     __slots__ = (
         "_done",
@@ -41,7 +68,6 @@ class GradientDecoder:
         "_over",
         "_reader",
         "_skipped",
-        "_texts",
     )
 
     def __init__(self, head: ResponseHead, *, errors: ErrorReader, max_line: int) -> None:
@@ -55,7 +81,6 @@ class GradientDecoder:
         self._model = ""
         self._kept = ""  # a line that shows what went wrong, where something does
         self._skipped = 0
-        self._texts = 0
         self._over = False
 
     def feed(self, data: bytes, /) -> Sequence[Chunk]:
@@ -122,14 +147,7 @@ class GradientDecoder:
 
     def _reply(self, data: dict[str, Any], out: list[Chunk]) -> None:
         delta = {"content": data.get("content"), "reasoning_content": data.get("reasoningContent")}
-        made: list[Chunk] = []
-        self._reader.read({"choices": [{"delta": delta}]}, made)
-        self._say(made, out)
-
-    def _say(self, made: list[Chunk], out: list[Chunk]) -> None:
-        """Every piece of text and thinking passes here: the place for a cleaner of control tokens."""
-        self._texts += sum(isinstance(chunk, TextDelta) for chunk in made)
-        out += made
+        self._reader.read({"choices": [{"delta": delta}]}, out)
 
     def _keep(self, text: str) -> None:
         self._kept = self._kept or text[: 4 * BODY_CHARS]
@@ -137,22 +155,12 @@ class GradientDecoder:
     def _end(self, out: list[Chunk]) -> None:
         if self._skipped:
             self._reader.notice(f"lines of the answer that hold no event were passed over: {self._skipped}", out)
-        if self._done is None:
-            self._last(out)
-            out.append(Fault(self._failure()))
-            return
         self._last(out)
-        if self._texts:
-            out.append(Finish(FinishReason.STOP, self._done))
-            return
-        self._reader.notice("the job completed without a text; what the model thought may hold the answer", out)
-        out.append(Finish(FinishReason.UNKNOWN, self._done))
+        out.append(Finish(FinishReason.STOP, self._done) if self._done else Fault(self._failure()))
 
     def _last(self, out: list[Chunk]) -> None:
-        made: list[Chunk] = []
-        self._reader.read({"model": self._model}, made)
-        self._reader.end(made, whole=False)
-        self._say(made, out)
+        self._reader.read({"model": self._model}, out)
+        self._reader.end(out, whole=False)
         self._over = True
 
     def _failure(self) -> ProviderError:

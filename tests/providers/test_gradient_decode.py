@@ -207,6 +207,40 @@ def test_completed_with_nothing_is_no_stop() -> None:
     assert read(lines(job("processing"), DONE))[-1] == Finish(FinishReason.UNKNOWN, "completed")
 
 
+LEAK = ["<|channel|>", "analysis", "<|message|>", "We add.", "<|end|>", "<|start|>", "assistant"]
+
+
+def test_control_tokens_word_by_word_are_no_text() -> None:
+    answer = [*LEAK, "<|channel|>", "final", "<|message|>", "4", " is it.", "<|return|>"]
+    chunks = read(lines(*(reply(content=word) for word in answer), DONE))
+    assert (summary(chunks)["text"], summary(chunks)["reasoning"]) == ("4 is it.", "We add.")
+    assert chunks[-1] == Finish(FinishReason.STOP, "completed")
+
+
+def test_control_tokens_in_one_event_are_no_text() -> None:
+    answer = "".join([*LEAK, "<|channel|>final<|message|>4"])
+    chunks = read(lines(reply(content=answer), DONE))
+    assert (summary(chunks)["text"], summary(chunks)["reasoning"]) == ("4", "We add.")
+
+
+def test_only_thinking_in_the_text_is_no_stop() -> None:
+    chunks = read(lines(reply(content="".join(LEAK)), DONE))
+    assert summary(chunks)["reasoning"] == "We add."
+    assert chunks[-1] == Finish(FinishReason.UNKNOWN, "completed")
+
+
+def test_a_text_about_the_tokens_stays_as_it_is() -> None:
+    chunks = read(lines(reply(content="The token <|channel|> opens a channel, analysis or final."), DONE))
+    assert summary(chunks)["text"] == "The token <|channel|> opens a channel, analysis or final."
+
+
+def test_a_call_that_leaked_is_a_call() -> None:
+    leak = '<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"a":1}<|call|>'
+    chunks = read(lines(reply(content=leak), DONE))
+    assert summary(chunks)["calls"] == [["call_0", "f", '{"a":1}']]
+    assert chunks[-1] == Finish(FinishReason.TOOL_CALLS, "completed")
+
+
 def test_bytes_that_are_no_utf_8_are_replaced_and_told_once() -> None:
     body = lines(reply(content="a?b")).replace(b"?", b"\xff")
     chunks = read(body + body + lines(DONE))
