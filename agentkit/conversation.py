@@ -7,10 +7,10 @@ runs the flow. Logic belongs in the engine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.exchange import Line
@@ -18,11 +18,12 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
 from agentkit._runtime.backend import Backend, backend_for
-from agentkit._runtime.session import Session, new_id
+from agentkit._runtime.session import Session, holder_of, new_id
+from agentkit._runtime.steps import Steps
 from agentkit._runtime.transport import StopSignal
 from agentkit.errors import ConversationClosed, InvalidInput
 from agentkit.events import Reply
-from agentkit.messages import Message, Prompt, message
+from agentkit.messages import ROLES, Message, Prompt, message
 from agentkit.options import ON_BUSY, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
 from agentkit.store import Rewound, Store
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class _OpenStore:
-    """A store that was opened here, closed with the last conversation that uses it."""
+    """A store that was opened here, closed with the last conversation or turn that uses it."""
 
     def __init__(self, spec: str | Store | None) -> None:
         from agentkit.config import store_path
@@ -47,9 +48,11 @@ class _OpenStore:
         self._users = 0
         self._lock = threading.Lock()
 
-    def enter(self) -> None:
+    def enter(self) -> Callable[[], None]:
+        """Use the store, until what this returns is called."""
         with self._lock:
             self._users += 1
+        return self.leave
 
     def leave(self) -> None:
         with self._lock:
@@ -104,8 +107,13 @@ class _Face:
         """
         if on_busy not in ON_BUSY:
             raise InvalidInput(f"on_busy must be one of {', '.join(ON_BUSY)}, not {on_busy!r}")
-        if system is not None and not isinstance(system, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidInput(f"system must be a text, not {system!r}")
+        _typed("system", system, str)
+        _typed("name", name, str)
+        _typed("options", options, Options)
+        _typed("limits", limits, Limits)
+        _typed("retry", retry, RetryPolicy)
+        if rate_limit is not None and not callable(getattr(rate_limit, "reserve", None)):
+            raise InvalidInput(f"rate_limit must be a RateLimiter, not {rate_limit!r}")
         if name is not None and not name:
             raise InvalidInput("a conversation's name cannot be empty; leave it out for a new one")
         self._backend: Backend = backend_for(model, base_url=base_url, api_key=api_key, http_client=http_client)
@@ -119,11 +127,11 @@ class _Face:
         self._limiter = rate_limit
         self._options = options or Options()
         self._system = "" if system is not None and not system.strip() else system
-        self._imports = tuple(_given(item) for item in messages)
+        self._imports = _given(messages)
         self._on_busy: OnBusy = on_busy
         self._name = name or new_id()
         self._opened = _OpenStore(store)
-        self._opened.enter()
+        _ = self._opened.enter()
         self._closed = False
         self._loaded: Journal | None = None
         self._loading = threading.Lock()
@@ -150,7 +158,14 @@ class _Face:
     def messages(self) -> tuple[Message, ...]:
         """The history, with what a turn that is not over has delivered so far; without the standing instructions."""
         journal = self._journal()
-        return journal.messages if journal.version else self._imports
+        if not journal.version:
+            return self._imports
+        holder = holder_of(self._opened.store, self._name)
+        draft = holder.draft if holder is not None else None
+        if draft is None or journal.running is None or journal.running.turn_id != draft.turn_id:
+            return journal.messages
+        said = draft.so_far()
+        return journal.messages if said is None else (*journal.history, said)
 
     @property
     def usage(self) -> Usage:
@@ -186,10 +201,13 @@ class _Face:
         options: Options | None = None,
     ) -> Task:
         self._check_open()
+        _typed("turn_id", turn_id, str)
+        _typed("options", options, Options)
         if turn_id is not None and not turn_id:
             raise InvalidInput("turn_id cannot be empty; leave it out for a new one")
         return Task(
             turn_id=turn_id or new_id(),
+            named=turn_id is not None,
             conversation=self._name,
             line=self._line,
             model=self._backend.model,
@@ -202,27 +220,45 @@ class _Face:
         )
 
     def _so_far(self, task: Task) -> Reply | None:
-        journal = self._live_journal()
+        journal = self._journal()
         state = journal.turns.get(task.turn_id)
         return None if state is None else journal.reply(state, self._name)
+
+    def _lost(self) -> None:
+        """An interruption hit the middle of a turn: what is known of the conversation is read anew."""
+        with self._loading:
+            self._loaded = None
 
     def _fork(self, at: int | None, name: str | None) -> Self:
         self._check_open()
         journal = self._journal()
         count = len(self.messages)
-        keep = count if at is None else at + count if at < 0 else at
+        keep = count if at is None else _index("at", at) % count if -count <= at < 0 else at
         if not 0 <= keep <= count:
             raise InvalidInput(f"no message {at!r} to fork at: the conversation has {count}")
         other = copy(self)
         name = name or f"{self._name}-{new_id()[:8]}"
         imports = self._imports if journal.version else self._imports[:keep]
         vars(other).update(_name=name, _imports=imports, _loaded=None, _loading=threading.Lock())
+        store = self._opened.store
         if journal.version:
-            self._opened.store.fork(self._name, name, at=journal.version)
+            version = self._written(journal)
+            store.fork(self._name, name, at=version)
             if keep < count:
-                _rewind(self._opened.store, name, keep)
-        self._opened.enter()
+                _rewind(store, name, keep, version)
+        elif store.read(name):
+            raise InvalidInput(f"a conversation {name!r} exists already; choose another name for the fork")
+        _ = self._opened.enter()
         return other
+
+    def _written(self, journal: Journal) -> int:
+        """The version of the conversation, with what a turn that is not over has delivered so far."""
+        store = self._opened.store
+        holder = holder_of(store, self._name)
+        if holder is not None:
+            holder.look_after(renew=False)
+        later = store.read(self._name, after=journal.version)
+        return later[-1].version if later else journal.version
 
     def _close(self) -> None:
         if not self._closed:
@@ -230,16 +266,38 @@ class _Face:
             self._opened.leave()
 
 
-def _given(item: object) -> Message:
-    if not isinstance(item, Message):
-        raise InvalidInput(f"messages= takes Message values, not {item!r}; from_openai() makes them from dicts")
-    return item
+def _given(messages: object) -> tuple[Message, ...]:
+    if not isinstance(messages, Iterable):
+        raise InvalidInput(f"messages= takes Message values, not {messages!r}")
+    given = tuple(cast("Iterable[object]", messages))
+    for item in given:
+        if not isinstance(item, Message) or item.role not in ROLES:
+            raise InvalidInput(f"messages= takes Message values, not {item!r}; from_openai() makes them from dicts")
+    return cast("tuple[Message, ...]", given)
 
 
-def _rewind(store: Store, name: str, keep: int) -> None:
+def _typed(name: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise InvalidInput(f"{name} must be of type {kind.__name__}, not {value!r}")
+
+
+def _index(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput(f"{name} must be the whole number of a message, not {value!r}")
+    return value
+
+
+def _question(prompt: Prompt) -> Message:
+    asked = message("user", prompt)
+    if asked.role != "user":
+        raise InvalidInput(f"a turn begins with a message of the user, not of the {asked.role}: {asked.text[:60]!r}")
+    return asked
+
+
+def _rewind(store: Store, name: str, keep: int, version: int) -> None:
     session = Session(store, name, None, lambda: None)
     try:
-        if session.acquire(0) is not None:
+        if session.acquire(version) is not None:
             _ = session.append([Rewound(keep)], durable=True)
     finally:
         session.release()
@@ -267,7 +325,7 @@ class Conversation(_Face):
 
     def stream(self, prompt: Prompt, *, turn_id: str | None = None, options: Options | None = None) -> Turn:
         """Say something and watch the reply come: `with chat.stream("...") as turn: for event in turn: ...`."""
-        return self._turn(self._task(ask=message("user", prompt), turn_id=turn_id, options=options))
+        return self._turn(self._task(ask=_question(prompt), turn_id=turn_id, options=options))
 
     def resume(self, *, options: Options | None = None) -> Reply:
         """Finish the last turn, if it was interrupted, cut or failed; otherwise return its reply."""
@@ -291,7 +349,9 @@ class Conversation(_Face):
 
     def stream_edit(self, index: int, prompt: Prompt, *, options: Options | None = None) -> Turn:
         """The same as `edit`, to watch."""
-        return self._turn(self._task(ask=message("user", prompt), rewind=Rewind(index=index), options=options))
+        return self._turn(
+            self._task(ask=_question(prompt), rewind=Rewind(index=_index("index", index)), options=options)
+        )
 
     def undo(self) -> tuple[Message, ...]:
         """Take back the last question and what came of it; returns those messages."""
@@ -311,7 +371,8 @@ class Conversation(_Face):
         signal = StopSignal()
         session = Session(self._opened.store, self._name, self._limiter, signal.set)
         world = World(self._backend.transport(), session, signal)
-        return Turn(flow(task, self._live_journal()), world, session, signal, lambda: self._so_far(task))
+        steps = Steps(flow(task, self._live_journal()), session, world.perform, self._opened.enter())
+        return Turn(steps, world, signal, lambda: self._so_far(task), self._lost)
 
 
 class AsyncConversation(_Face):
@@ -338,7 +399,7 @@ class AsyncConversation(_Face):
 
     def stream(self, prompt: Prompt, *, turn_id: str | None = None, options: Options | None = None) -> AsyncTurn:
         """Say something and watch the reply: `async with chat.stream("...") as turn: async for event in turn: ...`."""
-        return self._turn(self._task(ask=message("user", prompt), turn_id=turn_id, options=options))
+        return self._turn(self._task(ask=_question(prompt), turn_id=turn_id, options=options))
 
     async def resume(self, *, options: Options | None = None) -> Reply:
         """Finish the last turn, if it was interrupted, cut or failed; otherwise return its reply."""
@@ -362,7 +423,9 @@ class AsyncConversation(_Face):
 
     def stream_edit(self, index: int, prompt: Prompt, *, options: Options | None = None) -> AsyncTurn:
         """The same as `edit`, to watch."""
-        return self._turn(self._task(ask=message("user", prompt), rewind=Rewind(index=index), options=options))
+        return self._turn(
+            self._task(ask=_question(prompt), rewind=Rewind(index=_index("index", index)), options=options)
+        )
 
     async def undo(self) -> tuple[Message, ...]:
         """Take back the last question and what came of it; returns those messages."""
@@ -383,4 +446,5 @@ class AsyncConversation(_Face):
 
         session = Session(self._opened.store, self._name, self._limiter, lambda: None)
         world = AsyncWorld(self._backend.async_transport(), session)
-        return AsyncTurn(flow(task, self._live_journal()), world, session, lambda: self._so_far(task))
+        steps = Steps(flow(task, self._live_journal()), session, world.perform_now, self._opened.enter())
+        return AsyncTurn(steps, world, lambda: self._so_far(task), self._lost)

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 from attrs import frozen
 
 from agentkit.events import Event
+from agentkit.messages import Message
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.store import Entry, Record
@@ -136,10 +137,17 @@ class Append(Effect[int]):
 
 
 class Draft(Protocol):
-    """A reply in the making, as the journal sees it."""
+    """A reply in the making, as the journal sees it. May be asked from another thread."""
+
+    @property
+    def turn_id(self) -> str: ...
 
     def take(self) -> Record | None:
-        """What was delivered since the last call; None where nothing was. May be called from another thread."""
+        """What was delivered since the last call; None where nothing was."""
+        ...
+
+    def so_far(self) -> Message | None:
+        """All that was delivered, as a message that is marked as interrupted; None where nothing was."""
         ...
 
 

@@ -98,6 +98,10 @@ class Builder:
             self.turn_id, "".join(self.text[texts : now[0]]), "".join(self.reasoning[thoughts : now[1]])
         )
 
+    def so_far(self) -> Message | None:
+        """All that was delivered, as a message that is marked as interrupted."""
+        return self.message("", interrupted=True) if self.text or self.reasoning else None
+
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(ToolCall.parse(call[0], call[1], call[2]) for _, call in sorted(self._calls.items()))
 

@@ -28,6 +28,8 @@ class Task:
     """What a turn is to do."""
 
     turn_id: str
+    named: bool = False
+    """The caller gave the turn its id, and may be sending it once more."""
     conversation: str
     line: Line
     model: str
@@ -69,9 +71,11 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
 def write(journal: Journal, records: list[Record], *, durable: bool = False) -> Flow[None]:
     """Store records, then let the journal know of them."""
     version = yield from do(Append(records, durable))
+    journal.torn = True
     for record in records:
         journal.apply(record)
     journal.advance(version)
+    journal.torn = False
 
 
 def opening(instructions: str | None, imports: tuple[Message, ...], journal: Journal) -> list[Record]:

@@ -48,7 +48,7 @@ def commit(
     name: str,
     *,
     stopped: bool,
-    error: AgentKitError | None,
+    error: AgentKitError | None = None,
 ) -> Flow[Ending]:
     """Write what came of the turn, durably. A store that fails is the error; the reply is on it all the same."""
     if error is None and builder.finish_reason is FinishReason.ERROR and not stopped:

@@ -86,6 +86,8 @@ class Journal:
     """What a conversation has come to: its history, its turns, its standing instructions."""
 
     def __init__(self) -> None:
+        self.torn = False
+        """An interruption has hit the middle of a change: read it anew."""
         self.version = 0
         self.settled = 0
         """The last version at which no turn was running."""

@@ -49,7 +49,7 @@ def turn(task: Task, journal: Journal) -> Flow[Reply]:
 def _held(task: Task, journal: Journal) -> Flow[Ending]:
     """The part of the turn that needs the right to write."""
     try:
-        name, journal = yield from admitted(task.conversation, task.on_busy, task.line.limits.max_wait, journal)
+        name, journal = yield from admitted(task, journal)
         state = yield from begin(task, journal)
         if state.outcome is None:
             return (yield from _answer(task, journal, state, name))
@@ -88,9 +88,24 @@ def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[E
     except AgentKitError as failure:
         error = failure
     except BaseException:
-        _ = yield from commit(task, journal, builder, approach.strategy, name, stopped=True, error=None)
+        ended = partial_of(commit, task, journal, builder, approach.strategy, name, stopped=True)
+        _ = yield from _committed(journal, ended)
         raise
-    return (yield from commit(task, journal, builder, approach.strategy, name, stopped=stopped, error=error))
+    ended = partial_of(commit, task, journal, builder, approach.strategy, name, stopped=stopped, error=error)
+    return (yield from _committed(journal, ended))
+
+
+def _committed(journal: Journal, ended: Callable[[], Flow[Ending]]) -> Flow[Ending]:
+    """Commit, also where an interruption hits the commit itself: the store takes the same records once."""
+    try:
+        return (yield from ended())
+    except BaseException as interruption:
+        if journal.torn:
+            raise
+        ending = yield from ended()
+        if isinstance(interruption, Stopped):
+            return ending
+        raise
 
 
 @frozen(kw_only=True)

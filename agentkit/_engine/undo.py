@@ -18,7 +18,7 @@ def undo(task: Task, journal: Journal) -> Flow[Reply]:
         InvalidInput: there is no message of the user.
     """
     try:
-        name, journal = yield from admitted(task.conversation, task.on_busy, task.line.limits.max_wait, journal)
+        name, journal = yield from admitted(task, journal)
         before = opening(task.system, task.imports, journal)
         if before:
             yield from write(journal, before)

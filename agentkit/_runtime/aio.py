@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,9 +17,28 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
+from agentkit._runtime.keeper import KEEPER
 from agentkit._runtime.session import Session
+from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import AsyncAnswer, AsyncTransport
-from agentkit.effects import Brake, Close, Effect, Flow, Keep, Open, Read, Reserve, Sleep, Stopped
+from agentkit.effects import (
+    Acquire,
+    Append,
+    Brake,
+    Close,
+    Divert,
+    Effect,
+    Interrupt,
+    Keep,
+    Look,
+    Open,
+    Read,
+    Release,
+    Reserve,
+    Settle,
+    Sleep,
+    Stopped,
+)
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.options import Timeouts
@@ -30,13 +50,15 @@ T = TypeVar("T")
 class AsyncWorld:
     """The outside of one turn."""
 
-    __slots__ = ("_answer", "_scope", "_session", "_transport", "stopping")
+    __slots__ = ("_answer", "_scope", "_session", "_transport", "cancelled", "stopping")
 
     def __init__(self, transport: AsyncTransport, session: Session) -> None:
         self._transport = transport
         self._session = session
         self._answer: AsyncAnswer | None = None
         self._scope: anyio.CancelScope | None = None
+        self.cancelled: BaseException | None = None
+        """The task was cancelled while the store was at work: to be told where the flow waits next."""
         self.stopping = False
 
     def stop(self) -> None:
@@ -57,12 +79,26 @@ class AsyncWorld:
                 return await self._close()
             case Sleep():
                 return await self._stoppable(anyio.sleep, effect.seconds)
-            case Keep() | Reserve() | Brake():
+            case Keep() | Reserve() | Settle() | Brake():
                 return self._session.perform(effect)
             case _ if self._session.store.blocking:
-                return await anyio.to_thread.run_sync(self._session.perform, effect)
+                return await self._in_store(effect)
             case _:
                 return self._session.perform(effect)
+
+    async def _in_store(self, effect: Effect[Any]) -> Any:
+        """All or nothing: a cancellation is kept until the store has answered, since what it did is not undone."""
+        with anyio.CancelScope(shield=True):
+            if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+                return await anyio.to_thread.run_sync(self._session.perform, effect)
+            # No scope stops what cancels a task of asyncio directly.
+            work = asyncio.ensure_future(anyio.to_thread.run_sync(self._session.perform, effect))
+            while not work.done():
+                try:
+                    await asyncio.wait([work])
+                except asyncio.CancelledError as error:
+                    self.cancelled = error
+            return work.result()
 
     def perform_now(self, effect: Effect[Any]) -> Any:
         """The same without waiting, for a turn that was dropped; what would wait is refused."""
@@ -113,7 +149,9 @@ class AsyncWorld:
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     """Call what may wait for a disk, without holding up the event loop."""
-    return await anyio.to_thread.run_sync(call, *arguments)
+    with anyio.CancelScope(shield=True):
+        return await anyio.to_thread.run_sync(call, *arguments)
+    raise AssertionError("a shield lets everything through")
 
 
 def _in_this_loop() -> Callable[[Callable[[], object]], None]:
@@ -140,17 +178,15 @@ class AsyncTurn:
     """
 
     def __init__(
-        self, flow: Flow[Reply], world: AsyncWorld, session: Session, so_far: Callable[[], Reply | None]
+        self, steps: Steps, world: AsyncWorld, so_far: Callable[[], Reply | None], lost: Callable[[], None]
     ) -> None:
-        self._flow = flow
+        self._steps = steps
         self._world = world
-        self._session = session
         self._so_far = so_far
-        self._begun = False
-        self._told = False
-        self._done = False
+        self._lost = lost
+        self._stepping = False
         self._shielded = False
-        self._reply: Reply | None = None
+        self._dropped = weakref.finalize(self, dropped, steps, _nothing)
 
     async def __aenter__(self) -> AsyncTurn:
         return self
@@ -164,16 +200,10 @@ class AsyncTurn:
         return self
 
     async def __anext__(self) -> Event:
-        event = await self._advance(None)
+        event = await self._advance()
         if event is None:
             raise StopAsyncIteration
         return event
-
-    def __del__(self) -> None:
-        if self._begun and not self._done:
-            self._drop()
-        elif not self._done:
-            self._flow.close()
 
     def stop(self) -> None:
         """Ask the turn to stop. The iteration ends with `TurnFinished`; the partial reply is kept."""
@@ -186,7 +216,7 @@ class AsyncTurn:
             AgentKitError: with `.reply`, where the turn failed.
         """
         try:
-            while await self._advance(None) is not None:
+            while await self._advance() is not None:
                 pass
         finally:
             await self._halt()
@@ -195,53 +225,73 @@ class AsyncTurn:
     @property
     def reply(self) -> Reply:
         """What the turn came to, once it is over."""
-        reply = self._reply if self._reply is not None else self._so_far()
-        if reply is None or not self._done:
+        reply = self._steps.reply if self._steps.reply is not None else self._so_far()
+        if reply is None or not self._steps.done:
             raise InvalidInput("the turn is not over: iterate over it, or await finish()")
         return reply
 
-    def _begin(self) -> None:
-        self._begun = True
-        self._session.context = anyio.get_current_task().id
-        call, stop = _in_this_loop(), self._world.stop
-        # Not by way of `self`: the session outlives a turn that was dropped, and must not keep it alive.
-        self._session.on_interrupt = lambda: call(stop)
+    async def _advance(self) -> Event | None:
+        """The next event; None at the end."""
+        if self._stepping:
+            raise InvalidInput("another task is reading this turn; one turn has one reader")
+        self._stepping = True
+        try:
+            return await self._run()
+        except BaseException as error:
+            if self._steps.done and not isinstance(error, AgentKitError):
+                self._lost()
+            raise
+        finally:
+            self._stepping = False
+            if self._steps.done:
+                self._dropped.detach()
 
-    async def _advance(self, thrown: BaseException | None) -> Event | None:
-        """The next event; None at the end. `thrown` goes into the flow first."""
-        if self._done:
+    def _begin(self) -> None:
+        steps, stop = self._steps, self._world.stop
+        steps.begun = True
+        steps.session.context = anyio.get_current_task().id
+        call = _in_this_loop()
+
+        def interrupt() -> None:
+            try:
+                call(stop)
+            except RuntimeError:  # the loop is gone, and with it whoever read the turn
+                KEEPER.run_soon(steps.wind_up)
+
+        # Not by way of `self`: the session outlives a turn that was dropped, and must not keep it alive.
+        steps.session.on_interrupt = interrupt
+
+    async def _run(self) -> Event | None:
+        steps = self._steps
+        if steps.done:
             return None
-        if not self._begun:
-            self._begin()
-        elif thrown is None and not self._told and self._world.stopping:
-            self._told = True
-            thrown = Stopped()
         answer: Any = None
+        thrown: BaseException | None = None
+        if not steps.begun:
+            self._begin()
+        elif not steps.told and self._world.stopping:
+            steps.told = True
+            thrown = Stopped()
         while True:
-            step = self._step(answer, thrown)
+            step = steps.next(answer, thrown)
+            answer = thrown = None
+            if self._world.cancelled is not None and not isinstance(step, _UNCANCELLED):
+                thrown, self._world.cancelled = self._world.cancelled, None
+                self._shielded = True
+                if step is None:
+                    raise thrown
+                continue
             if not isinstance(step, Effect):
                 return step
-            answer = thrown = None
             try:
                 answer = await self._perform(step)
             except GeneratorExit:
-                self._drop()
+                steps.wind_up()
                 raise
             except BaseException as error:  # noqa: BLE001 - the flow decides what each means
-                self._told = self._told or isinstance(error, Stopped)
+                steps.told = steps.told or isinstance(error, Stopped)
                 self._shielded = self._shielded or not isinstance(error, Exception | Stopped)
                 thrown = error
-
-    def _step(self, answer: Any, thrown: BaseException | None) -> Event | Effect[Any] | None:
-        try:
-            return self._flow.send(answer) if thrown is None else self._flow.throw(thrown)
-        except StopIteration as end:
-            self._done = True
-            self._reply = end.value
-            return None
-        except BaseException:
-            self._done = True
-            raise
 
     async def _perform(self, effect: Effect[Any]) -> Any:
         if not self._shielded:
@@ -250,26 +300,22 @@ class AsyncTurn:
             return await self._world.perform(effect)
 
     async def _halt(self) -> None:
-        """Stop the flow where it is and let it commit what it has; its further events are nobody's."""
-        if self._done:
-            return
-        if not self._begun:
-            self._flow.close()
-            self._done = True
-            return
-        self._told = self._shielded = True
-        if await self._advance(Stopped()) is not None:
-            while await self._advance(None) is not None:
+        """Stop the flow where it is and let it commit what it has."""
+        steps = self._steps
+        if not steps.begun:
+            steps.wind_up()
+        self._world.stopping = self._shielded = True
+        try:
+            while not steps.done and await self._advance() is not None:
                 pass
+        finally:
+            steps.wind_up()
+            self._dropped.detach()
 
-    def _drop(self) -> None:
-        """The same from a place that cannot await."""
-        thrown: BaseException | None = Stopped()
-        answer: Any = None
-        while (step := self._step(answer, thrown)) is not None:
-            answer = thrown = None
-            if isinstance(step, Effect):
-                try:
-                    answer = self._world.perform_now(step)
-                except BaseException as error:  # noqa: BLE001 - the flow decides what each means
-                    thrown = error
+
+_UNCANCELLED = (Acquire, Append, Brake, Close, Divert, Interrupt, Keep, Look, Release, Reserve, Settle)
+"""What is done at once or to its end, whoever is cancelled."""
+
+
+def _nothing() -> None:
+    pass

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from agentkit._runtime.session import Session
+from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import Answer, StopSignal, Transport
-from agentkit.effects import Close, Effect, Flow, Open, Read, Sleep, Stopped
-from agentkit.errors import InvalidInput
+from agentkit.effects import Close, Effect, Open, Read, Sleep, Stopped
+from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
@@ -66,21 +68,19 @@ class Turn:
 
     def __init__(
         self,
-        flow: Flow[Reply],
+        steps: Steps,
         world: World,
-        session: Session,
         signal: StopSignal,
         so_far: Callable[[], Reply | None],
+        lost: Callable[[], None],
     ) -> None:
-        self._flow = flow
+        self._steps = steps
         self._world = world
-        self._session = session
         self._signal = signal
         self._so_far = so_far
-        self._begun = False
-        self._told = False
-        self._done = False
-        self._reply: Reply | None = None
+        self._lost = lost
+        self._stepping = threading.Lock()
+        self._dropped = weakref.finalize(self, dropped, steps, signal.set)
 
     def __enter__(self) -> Turn:
         return self
@@ -92,14 +92,10 @@ class Turn:
         return self
 
     def __next__(self) -> Event:
-        event = self._advance(None)
+        event = self._advance()
         if event is None:
             raise StopIteration
         return event
-
-    def __del__(self) -> None:
-        if not self._done:
-            self._halt()
 
     def stop(self) -> None:
         """Ask the turn to stop, from any thread. The iteration ends with `TurnFinished`; the partial reply is kept."""
@@ -112,7 +108,7 @@ class Turn:
             AgentKitError: with `.reply`, where the turn failed.
         """
         try:
-            while self._advance(None) is not None:
+            while self._advance() is not None:
                 pass
         finally:
             self._halt()
@@ -121,51 +117,52 @@ class Turn:
     @property
     def reply(self) -> Reply:
         """What the turn came to, once it is over."""
-        reply = self._reply if self._reply is not None else self._so_far()
-        if reply is None or not self._done:
+        reply = self._steps.reply if self._steps.reply is not None else self._so_far()
+        if reply is None or not self._steps.done:
             raise InvalidInput("the turn is not over: iterate over it, or call finish()")
         return reply
 
-    def _advance(self, thrown: BaseException | None) -> Event | None:
-        """The next event; None at the end. `thrown` goes into the flow first."""
-        if self._done:
+    def _advance(self) -> Event | None:
+        """The next event; None at the end."""
+        if not self._stepping.acquire(blocking=False):
+            raise InvalidInput("another thread is reading this turn; one turn has one reader")
+        try:
+            return self._run()
+        except BaseException as error:
+            if self._steps.done and not isinstance(error, AgentKitError):
+                self._lost()
+            raise
+        finally:
+            self._stepping.release()
+            if self._steps.done:
+                self._dropped.detach()
+
+    def _run(self) -> Event | None:
+        steps = self._steps
+        if steps.done:
             return None
-        if not self._begun:
-            self._begun = True
-            self._session.context = threading.get_ident()
-        elif thrown is None and not self._told and self._signal.is_set():
-            self._told = True
-            thrown = Stopped()
         answer: Any = None
+        thrown: BaseException | None = None
+        if not steps.begun:
+            steps.begun = True
+            steps.session.context = threading.get_ident()
+        elif not steps.told and self._signal.is_set():
+            steps.told = True
+            thrown = Stopped()
         while True:
-            try:
-                step = self._flow.send(answer) if thrown is None else self._flow.throw(thrown)
-            except StopIteration as end:
-                self._done = True
-                self._reply = end.value
-                return None
-            except BaseException:
-                self._done = True
-                raise
-            answer = thrown = None
+            step = steps.next(answer, thrown)
             if not isinstance(step, Effect):
                 return step
+            answer = thrown = None
             try:
                 answer = self._world.perform(step)
             except BaseException as error:  # noqa: BLE001 - the flow decides what each means
-                self._told = self._told or isinstance(error, Stopped)
+                steps.told = steps.told or isinstance(error, Stopped)
                 thrown = error
 
     def _halt(self) -> None:
-        """Stop the flow where it is and let it commit what it has; its further events are nobody's."""
-        if self._done:
-            return
-        if not self._begun:
-            self._flow.close()
-            self._done = True
-            return
-        self._told = True
-        self._signal.set()
-        if self._advance(Stopped()) is not None:
-            while self._advance(None) is not None:
-                pass
+        """Stop the flow where it is and let it commit what it has."""
+        if not self._steps.done:
+            self._signal.set()
+            self._steps.wind_up()
+            self._dropped.detach()

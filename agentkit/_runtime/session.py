@@ -34,8 +34,18 @@ from agentkit.stores import new_owner
 if TYPE_CHECKING:
     from agentkit._runtime.ratelimit import RateLimiter
 
-_holders: dict[tuple[int, str], Session] = {}
+_holders: dict[tuple[object, str], Session] = {}
 """Which session of this process holds a conversation, so that another one here can stop it at once."""
+
+
+def holder_of(store: Store, name: str) -> Session | None:
+    """The session of this process that holds a conversation."""
+    return _holders.get(_key(store, name))
+
+
+def _key(store: Store, name: str) -> tuple[object, str]:
+    """Two store objects may lead to the same file; those that can say so have an `identity`."""
+    return getattr(store, "identity", id(store)), name
 
 
 def new_id() -> str:
@@ -59,8 +69,14 @@ class Session:
         self._unsure = False
         """The store failed when it was asked: it may have granted the lease."""
         self._version = 0
+        self._tried: list[Record] | None = None
+        """An append that was begun, and of which it is not known whether it was done."""
+        self._last: list[Record] | None = None
+        """The last append that was done. To ask for the same once more is to be told of it again."""
         self._draft: Draft | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """Re-entrant: an interruption may come in the middle of an append, and what ends the turn appends as well."""
+        self._pid = os.getpid()
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Do what an effect asks of the store or of the rate limit."""
@@ -103,7 +119,7 @@ class Session:
             self._refuse_deadlock()
             return None
         self._lease = lease
-        _holders[id(self.store), self.name] = self
+        _holders[_key(self.store, self.name)] = self
         if self.store.blocking:
             KEEPER.add(self)
         entries = self.store.read(self.name, after=after)
@@ -111,7 +127,7 @@ class Session:
         return entries
 
     def _refuse_deadlock(self) -> None:
-        holder = _holders.get((id(self.store), self.name))
+        holder = holder_of(self.store, self.name)
         if holder is not None and self.context is not None and holder.context == self.context:
             raise ConversationBusy(
                 f"conversation {self.name!r} is in the middle of a turn that this same thread or task is reading; "
@@ -121,37 +137,58 @@ class Session:
     def append(self, records: Sequence[Record], *, durable: bool) -> int:
         with self._lock:
             self._draft = None
-            return self._write(records, durable=durable)
+            return self._write(list(records), durable=durable)
 
-    def _write(self, records: Sequence[Record], *, durable: bool) -> int:
-        if self._lease is None:
+    def _write(self, records: list[Record], *, durable: bool) -> int:
+        if self._lease is None or self._pid != os.getpid():
             raise StaleWriter(f"conversation {self.name!r} is not held by this turn any more")
-        self._version = self.store.append(self.name, records, expect=self._version, lease=self._lease, durable=durable)
+        if self._tried is not None:
+            self._find_out(self._tried)
+        if records != self._last:
+            self._tried = records
+            self._version = self.store.append(
+                self.name, records, expect=self._version, lease=self._lease, durable=durable
+            )
+            self._tried, self._last = None, records
         return self._version
+
+    def _find_out(self, tried: list[Record]) -> None:
+        """An append was interrupted: see whether the store has it."""
+        entries = self.store.read(self.name, after=self._version)
+        if entries:
+            self._version = entries[-1].version
+            self._last = [entry.record for entry in entries][-len(tried) :]
+        self._tried = None
 
     def keep(self, draft: Draft) -> None:
         """Never waits: an event loop calls this itself. There was no draft before, so no lock is needed."""
-        if self.store.blocking:
-            self._draft = draft
+        self._draft = draft
+
+    @property
+    def draft(self) -> Draft | None:
+        """The reply in the making."""
+        return self._draft
 
     def look_after(self, *, renew: bool) -> None:
-        """Called by the keeper: write what was delivered since, and see whether somebody wants this turn to stop.
+        """Write what was delivered since, and see whether somebody wants this turn to stop, or has taken its place.
 
-        What fails here is not raised: the append at the end of the turn meets the same store, and tells the caller.
+        What else fails is not raised: the append at the end of the turn meets the same store, and tells the caller.
         """
         try:
             with self._lock:
                 record = self._draft.take() if self._draft is not None else None
                 if record is not None:
-                    self._write([record], durable=False)
+                    _ = self._write([record], durable=False)
                 stop = renew and self._lease is not None and self.store.renew(self._lease)
+        except StaleWriter:
+            stop = True
         except AgentKitError:
             return
         if stop:
             self.on_interrupt()
 
     def interrupt_holder(self) -> None:
-        holder = _holders.get((id(self.store), self.name))
+        holder = holder_of(self.store, self.name)
         if holder is not None:
             holder.on_interrupt()
         else:
@@ -165,17 +202,21 @@ class Session:
         return name
 
     def release(self) -> None:
-        """Give back what was asked for. A lease that cannot be given back runs out by itself."""
+        """Give back what was asked for; called again, it does nothing. What cannot be given back runs out by itself."""
+        if not self._asked or self._pid != os.getpid():
+            return
         KEEPER.remove(self)
         with self._lock:
-            lease, self._lease, self._draft = self._lease, None, None
-        key = (id(self.store), self.name)
+            lease, self._draft = self._lease, None
+        key = _key(self.store, self.name)
         if _holders.get(key) is self:
             del _holders[key]
         for _ in range(2):  # what fails once would keep the next turn waiting
             with suppress(AgentKitError):
                 self._give_back(lease)
-                return
+                break
+        self._lease = None
+        self._asked = self._unsure = False
 
     def _give_back(self, lease: Lease | None) -> None:
         if lease is None and self._unsure:

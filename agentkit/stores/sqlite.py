@@ -78,6 +78,11 @@ class SQLiteStore:
     def __repr__(self) -> str:
         return f"SQLiteStore({self._file.path!r})"
 
+    @property
+    def identity(self) -> str:
+        """The same for every store object of this process that leads to the same file."""
+        return os.path.realpath(self._file.path)
+
     def read(self, name: str, /, *, after: int = 0) -> Sequence[Entry]:
         self._check(name)
         rows = self._file.read(lambda db: journals.read(db, name, after))
