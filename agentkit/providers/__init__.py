@@ -18,8 +18,8 @@ Factory: TypeAlias = Callable[[str | None, str | None], Provider]
 
 GROUP = "agentkit.providers"
 _BUILT_IN: Mapping[str, str] = {
-    "gradient": "agentkit.providers.gradient:gradient",
     "gpt-oss": "agentkit.providers.local:gpt_oss",
+    "gradient": "agentkit.providers.gradient:gradient",
     "gravixlayer": "agentkit.providers.gravixlayer:gravixlayer",
     "llamacpp": "agentkit.providers.local:llamacpp",
     "lmstudio": "agentkit.providers.local:lmstudio",
@@ -27,6 +27,7 @@ _BUILT_IN: Mapping[str, str] = {
     "ollama": "agentkit.providers.local:ollama",
     "openai": "agentkit.providers.openai_chat:openai",
     "parallax": "agentkit.providers.parallax:parallax",
+    "pixigpt": "agentkit.providers.pixigpt:pixigpt",
     "sglang": "agentkit.providers.local:sglang",
     "sim": "agentkit.providers.openai_chat:sim",
     "transformers": "agentkit.providers.local:transformers",
