@@ -15,11 +15,13 @@ import pytest
 from http_ways import COLOURS, KEY, Way, run
 from raw_server import CHUNKED, END, Peer, RawServer, answers, chunk, plain, until
 
+from agentkit import AsyncConversation
 from agentkit._runtime.http import AsyncClientTransport, ClientTransport
 from agentkit._runtime.transport import StopSignal
 from agentkit.effects import Stopped
 from agentkit.errors import (
     AgentKitError,
+    AuthError,
     ConnectError,
     ConnectionLost,
     InvalidInput,
@@ -124,6 +126,53 @@ def test_compression_is_taken_off_in_pieces(colour: str, serve: Serve) -> None:
 
     over(httpx, colour, scenario)
     assert b"accept-encoding: gzip\r\n" in server.requests[0].lower()
+
+
+@both
+@colours
+@pytest.mark.parametrize("status", [200, 401, 503])
+@pytest.mark.parametrize("more", [{}, {"content-encoding": "gzip"}], ids=["plain", "gzip"])
+def test_a_body_that_the_client_has_in_memory(library: Any, colour: str, status: int, more: dict[str, str]) -> None:
+    packed = gzip.compress(b"the words") if more else b"the words"
+
+    async def scenario(way: Way) -> None:
+        answer = await way.open("http://test.invalid/")
+        assert answer.head.status == status
+        assert await answer.rest() == b"the words"
+        await answer.close()
+
+    mock = library.MockTransport(lambda _: library.Response(status, content=packed, headers=more))
+    over(library, colour, scenario, transport=mock)
+
+
+@both
+def test_a_turn_over_a_client_with_answers_in_memory(library: Any) -> None:
+    done = {"choices": [{"message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]}
+    replies = [library.Response(200, json=done), library.Response(401, json={"error": {"message": "no such user"}})]
+    mock = library.MockTransport(lambda _: replies.pop(0))
+
+    async def ask(client: Any) -> None:
+        async with AsyncConversation("openai/x", base_url="http://test.invalid", http_client=client) as talk:
+            assert (await talk.send("hello")).text == "Hi"
+            with pytest.raises(AuthError, match="no such user"):
+                await talk.send("again")
+
+    anyio.run(ask, library.AsyncClient(transport=mock))
+
+
+@both
+@colours
+def test_a_body_that_a_hook_took_away(library: Any, colour: str) -> None:
+    def taken(_: Any) -> Any:
+        response = library.Response(200, content=b"the words")
+        del response._content
+        return response
+
+    async def scenario(way: Way) -> None:
+        await way.fetch("http://test.invalid/")
+
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        over(library, colour, scenario, transport=library.MockTransport(taken))
 
 
 @colours

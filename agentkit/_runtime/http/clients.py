@@ -52,7 +52,31 @@ def _built(client: Any, known: PreparedRequests, request: HTTPRequest, timeouts:
 
 
 def _head(response: Any) -> ResponseHead:
-    return ResponseHead(response.status_code, {name.lower(): value for name, value in response.headers.items()})
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if _was_read(response):  # and decompressed with it
+        headers.pop("content-encoding", None)
+    return ResponseHead(response.status_code, headers)
+
+
+def _was_read(response: Any) -> bool:
+    """The body is in memory: made there, as with httpx.MockTransport, or read by a hook of the caller."""
+    return bool(getattr(response, "is_stream_consumed", False))
+
+
+def _body(response: Any) -> Iterator[bytes]:
+    return _whole(response) if _was_read(response) else response.iter_raw()
+
+
+def _whole(response: Any) -> Iterator[bytes]:
+    yield response.content
+
+
+def _async_body(response: Any) -> AsyncIterator[bytes]:
+    return _async_whole(response) if _was_read(response) else response.aiter_raw()
+
+
+async def _async_whole(response: Any) -> AsyncIterator[bytes]:
+    yield response.content
 
 
 def _socket(response: Any) -> Any:
@@ -144,7 +168,7 @@ class ClientAnswer:
         self._open = True
         self.head = _head(response)
         self._inflater = inflater_for(self.head, call.where)
-        self._chunks = _in_time(response.iter_raw(), call)
+        self._chunks = _in_time(_body(response), call)
 
     def read(self, timeout: float | None, /) -> bytes:
         call = self._call
@@ -209,7 +233,7 @@ class AsyncClientAnswer:
         self._spawn = spawner()
         self.head = _head(response)
         self._inflater = inflater_for(self.head, deadline.where)
-        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
+        self._chunks = _async_body(response)
 
     async def read(self, timeout: float | None, /) -> bytes:
         self._deadline.begin("idle", timeout)
