@@ -55,6 +55,8 @@ _TAG = re.compile(r"<[^<>]*>")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 _FOREVER = 1e12
+_EPOCH = 1e9
+"""A larger number of seconds is a time, a smaller one a wait."""
 
 _STATUS_OF = (
     ("quota", 429),
@@ -92,6 +94,9 @@ class Facts:
     retry_after: float | None = None
     limit: int | None = None
     used: int | None = None
+    used_up: tuple[str, ...] = ()
+    """Which quotas of the account are used up, by their names."""
+    request_id: str | None = None
 
     @property
     def marks(self) -> str:
@@ -104,7 +109,9 @@ class Facts:
         items = as_list(value)
         outer = as_dict(items[0] if items else value)
         inner = as_dict(outer.get("error")) or outer
-        words = _words(inner.get("message"), inner.get("detail"), outer.get("error"), outer.get("message"), value)
+        used_up = tuple(map(str, as_list(inner.get("exceeded")) or as_list(outer.get("exceeded"))))
+        named = (inner.get("message"), inner.get("detail"), outer.get("error"), outer.get("message"), inner.get("msg"))
+        words = _words(*named, used_up and f"used up: {', '.join(used_up)}", value)
         return cls(
             words=words,
             code=_name(inner.get("code"), outer.get("code")),
@@ -112,6 +119,8 @@ class Facts:
             retry_after=_seconds(inner.get("retry_after")) or _seconds(outer.get("retry_after")),
             limit=_count(inner.get("n_ctx")) or _found(_LIMIT, words),
             used=_count(inner.get("n_prompt_tokens")) or _found(_USED, words),
+            used_up=used_up,
+            request_id=_name(as_dict(outer.get("meta")).get("request_id")),
         )
 
 
@@ -157,15 +166,19 @@ class ErrorReader:
         kind = _kind(status if status is not None and status >= 300 else _implied(facts), facts)  # noqa: PLR2004
         said = facts.words or plain(text) or "no reason given"
         where = "inside its answer" if status is None else f"HTTP {status}"
-        waited = retry_after(head.headers)
+        waits = (
+            retry_after(head.headers),
+            facts.retry_after,
+            _until_reset(head.headers) if kind is RateLimited else None,
+        )
         error = kind(
             self._line(f"{self.source} {_WHAT[kind]} ({where}): {said}"),
             status=status,
             code=self._hidden(facts.code),
             type=self._hidden(facts.type),
             body=text[:BODY_CHARS],
-            request_id=self._request_id(head),
-            retry_after=facts.retry_after if waited is None else waited,
+            request_id=self._request_id(head) or self._hidden(facts.request_id),
+            retry_after=next((seconds for seconds in waits if seconds is not None), None),
         )
         if isinstance(error, ContextOverflow):
             error.limit, error.used = facts.limit, facts.used
@@ -224,6 +237,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    """The seconds until a limit counts anew, where the answer tells that time and its own."""
+    reset, now = _seconds(headers.get("x-ratelimit-reset")), _date(headers.get("date", ""))
+    return max(0.0, reset - now.timestamp()) if reset and reset > _EPOCH and now else None
+
+
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
@@ -252,7 +271,7 @@ def _kind(status: int, facts: Facts) -> type[ProviderError]:
 
 def _used_up(facts: Facts) -> bool:
     """The marks decide; words only where they do not also speak of a rate, whose help pages mention billing too."""
-    if _QUOTA.search(facts.marks):
+    if facts.used_up or _QUOTA.search(facts.marks):
         return True
     return bool(_QUOTA.search(facts.words)) and not _FOR_NOW.search(f"{facts.marks} {facts.words}")
 
