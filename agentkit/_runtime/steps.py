@@ -88,6 +88,7 @@ def dropped(steps: Steps, stop: Callable[[], None]) -> None:
         return
     stop()
     if getattr(_collecting, "now", False):
+        steps.session.context = None  # whoever waits for its end waits for the keeper
         KEEPER.run_soon(steps.wind_up)
     else:
         steps.wind_up()
