@@ -228,7 +228,10 @@ class SQLiteFile:
         return False
 
     def _set_up(self, db: Connection) -> None:
-        if self._version(db) == len(MIGRATIONS):
+        db.execute("BEGIN")  # one view of the file, whatever another thread or process commits meanwhile
+        version = self._version(db)
+        db.execute("COMMIT")
+        if version == len(MIGRATIONS):
             return
         if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreError(f"{self.path!r}: this file system lacks what SQLite's WAL needs; choose a local disk")
@@ -242,7 +245,7 @@ class SQLiteFile:
         db.execute("COMMIT")
 
     def _version(self, db: Connection) -> int:
-        """The version of the schema; 0 for an empty file."""
+        """The version of the schema; 0 for an empty file. Within a transaction: it takes three statements."""
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -33,6 +33,15 @@ def many(path, count):
     store.close()
 
 
+def first_uses(folder, count):
+    """Open so many new files, at the same times as the other processes."""
+    for number in range(int(count)):
+        time.sleep(-time.time() % 0.02)
+        store = SQLiteStore(f"{folder}/{number}.db")
+        store.list()
+        store.close()
+
+
 def until_killed(path):
     """Turns for ever, each acknowledged on the output; the lease is mostly held when the end comes."""
     store, owner = SQLiteStore(path), new_owner()

@@ -395,6 +395,34 @@ def test_processes_share_a_file(path):
     store.close()
 
 
+def test_threads_that_open_a_new_file_at_once_agree_that_it_is_ours(tmp_path):
+    failed = []
+
+    def first_use(path, barrier):
+        store = SQLiteStore(path)
+        barrier.wait(30)
+        try:
+            store.list()
+        except StoreError as error:
+            failed.append(error)
+        store.close()
+
+    for number in range(20):
+        barrier = threading.Barrier(24)
+        arguments = (tmp_path / f"{number}.db", barrier)
+        threads = [threading.Thread(target=first_use, args=arguments) for _ in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+
+
+def test_processes_that_open_new_files_at_once_agree_that_they_are_ours(tmp_path):
+    workers = [subprocess.Popen([*WORKER, "first_uses", tmp_path, "40"]) for _ in range(4)]
+    assert [worker.wait(60) for worker in workers] == [0] * 4
+
+
 def test_a_fork_of_the_process_opens_its_own_connections(store):
     write(store)
     parents = list(store._file._idle)
