@@ -133,16 +133,22 @@ class BareWords:
     def _in(self) -> str:
         made = ""
         while match := _NEXT.search(self._held):
+            if self._undecided() < match.start():
+                break
             made += f"{self._held[: match.start()]}{_OVER}<|start|>assistant<|channel|>{match[1]}<|message|>"
             self._held = self._held[match.end() :]
             if match[1] == "final":
                 self._state = "done"
                 return made + self.close()
-        keep = _MAY_BE_NEXT.search(self._held)
-        place = keep.start() if keep else len(self._held)
+        place = self._undecided()
         made += self._held[:place]
         self._held = self._held[place:]
         return made
+
+    def _undecided(self) -> int:
+        """Where the text begins of which more must come."""
+        found = _MAY_BE_NEXT.search(self._held)
+        return found.start() if found else len(self._held)
 
 
 class CleaningDecoder:

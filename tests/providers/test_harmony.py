@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agentkit.events import Notice, ReasoningDelta, TextDelta
 from agentkit.provider import CallDelta, Chunk, Details, Finish
-from agentkit.providers._harmony import LONGEST, Harmony, cleaned
+from agentkit.providers._harmony import _TOKEN, LONGEST, Harmony, cleaned
 from agentkit.providers._openai_dialect import Leak
 from agentkit.providers._openai_leaks import CleaningDecoder
 from agentkit.usage import FinishReason
@@ -134,6 +134,14 @@ WORDED = f"commentary to=functions.get_weather json{ARGS}"
         ("analysisAassistantcommentary to=functions.get", ("", "A", [], "stop")),
         ("analysisI am an assistant", ("", "I am an assistant", [], "stop")),
         ("analysisA assistantcommentary is", ("", "A assistantcommentary is", [], "stop")),
+        (
+            f"commentary to=functions.fassistantanalysis{ARGS}",
+            ("", "", [["call_0", "fassistantanalysis", ARGS]], "tool_calls"),
+        ),
+        (
+            "analysisAassistantcommentary to=functions.fassistantfinalB C",
+            ("B C", "Aassistantcommentary to=functions.f", [], "stop"),
+        ),
         ("analysis", ("analysis", "", [], "stop")),
         ("analysis of the assistantfinal", ("analysis of the assistantfinal", "", [], "stop")),
         ("commentary to=functions, ok", ("commentary to=functions, ok", "", [], "stop")),
@@ -217,7 +225,11 @@ def test_any_cut_gives_the_same(text: str, data: st.DataObject) -> None:
         assert read(pieces, leaks) == read([text], leaks) == read(text, leaks)
 
 
-@given(st.text(st.sampled_from("<|>analysifthk/ \n{}") | st.characters(), max_size=40))
+@given(
+    st.text(st.sampled_from("<|>analysifthk/ \n{}") | st.characters(), max_size=40).filter(
+        lambda text: not _TOKEN.search(text)
+    )
+)
 @settings(max_examples=800, deadline=None)
 def test_a_text_without_control_tokens_is_the_same(text: str) -> None:
     assert read(text) == (text, "", [], "stop")
