@@ -21,6 +21,8 @@ from agentkit.errors import AgentKitError, InvalidInput, StoreError
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+File = tuple[int, int]
+"""Device and number: a file that takes the place of another has others."""
 
 APPLICATION_ID = 0x41674B74
 """Says in the header of the file whose it is ("AgKt")."""
@@ -88,9 +90,10 @@ _ADVICE = {
 
 
 class Connection(sqlite3.Connection):
-    """A connection that remembers whether a commit of it waits for the disk."""
+    """A connection that remembers whether a commit of it waits for the disk, and which file it has open."""
 
     durable: bool | None = None
+    file: File | None = None
 
 
 class SQLiteFile:
@@ -105,7 +108,8 @@ class SQLiteFile:
         self._pid = os.getpid()
         # SQLite lets waiting writers sleep; within the process they take turns here without.
         self._writing = Lock()
-        self._ready = False
+        self._ready: File | None = None
+        """The file whose schema is as it should be."""
         self._idle: deque[Connection] = deque()
         self._finalizer = weakref.finalize(self, _finish, self._idle, self._pid)
 
@@ -114,27 +118,36 @@ class SQLiteFile:
         return self._lend(work, "BEGIN")
 
     def write(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
-        """Call `work` in a transaction, which is there whole or not at all; see `_set_durable`."""
+        """Call `work` in a transaction, which is there whole or not at all; see `_set_durable` and `_check_place`."""
         self._after_fork()
         with self._writing:
-            return self._lend(work, "BEGIN IMMEDIATE", durable=durable)
+            return self._lend(work, "BEGIN IMMEDIATE", durable=durable, in_place=durable)
 
-    def run(self, sql: str, parameters: Row | dict[str, Any]) -> list[Row]:
-        """One statement, in a transaction of its own, and its rows."""
+    def run(self, sql: str, parameters: Row | dict[str, Any], *, in_place: bool = False) -> list[Row]:
+        """One statement, in a transaction of its own, and its rows; see `_check_place`."""
         self._after_fork()
         with self._writing:
-            return self._lend(lambda db: db.execute(sql, parameters).fetchall(), None, durable=False)
+            return self._lend(lambda db: db.execute(sql, parameters).fetchall(), None, durable=False, in_place=in_place)
 
     def close(self) -> None:
         self.closed = True
         self._after_fork()
         _close_all(self._idle)
 
-    def _lend(self, work: Callable[[Connection], T], begin: str | None, *, durable: bool | None = None) -> T:
+    def _lend(
+        self,
+        work: Callable[[Connection], T],
+        begin: str | None,
+        *,
+        durable: bool | None = None,
+        in_place: bool = False,
+    ) -> T:
         self._after_fork()
         db: Connection | None = None
         try:
             db = self._idle.pop() if self._idle else self._open()
+            if in_place:
+                self._check_place(db)
             if durable is not None and db.durable is not durable:
                 _set_durable(db, durable)
             if begin is not None:
@@ -153,12 +166,30 @@ class SQLiteFile:
         return result
 
     def _keep(self, db: Connection) -> None:
-        if self.closed or len(self._idle) >= _IDLE:
+        if self.closed or len(self._idle) >= _IDLE or db.file != self._ready:
             _close(db)
             return
         self._idle.append(db)
         if self.closed:  # meanwhile, in another thread
             _close_all(self._idle)
+
+    def _check_place(self, db: Connection) -> None:
+        """What is written into a file that was deleted is lost with its last connection; the next call opens anew."""
+        if db.file == self._there():
+            return
+        self._ready = None
+        _close_all(self._idle)
+        raise StoreError(
+            f"{self.path!r} was deleted or replaced while it was in use, so nothing more is stored in it; "
+            "put the file back, or go on with what is there now"
+        )
+
+    def _there(self) -> File | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - a Path costs more than the call
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
 
     def _after_fork(self) -> None:
         """SQLite forbids a child to use, or even to close, the connections of its parent."""
@@ -192,16 +223,19 @@ class SQLiteFile:
                 time.sleep(0.01)
 
     def _try_open(self) -> Connection:
-        new = not self._ready and self._prepare()
+        if self._ready != self._there():
+            self._ready = None
+        new = self._ready is None and self._prepare()
         db = sqlite3.connect(
             self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, factory=Connection
         )
         try:
             if new:
                 Path(self.path).chmod(0o600)  # SQLite gives its side files the same mode
-            if not self._ready:
+            db.file = self._there()
+            if self._ready is None:
                 self._set_up(db)
-                self._ready = True
+                self._ready = db.file
             db.execute("PRAGMA fullfsync = ON")  # macOS only: there an fsync alone does not reach the disk
             db.execute("PRAGMA journal_size_limit = 16777216")
         except BaseException:

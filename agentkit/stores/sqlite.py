@@ -109,7 +109,7 @@ class SQLiteStore:
         self._check(name)
         rules.check_name(owner, of="an owner")
         asking = (owner, *_sign(), name)
-        for (token,) in self._file.run(_TAKE, asking):
+        for (token,) in self._file.run(_TAKE, asking, in_place=True):
             return Lease(name, owner, token)
         return self._file.write(lambda db: self._queue(db, name, owner, asking))
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from agentkit import Conversation
 from agentkit.errors import InvalidInput, NotConfigured, StaleWriter, StoreError
+from agentkit.sim import Simulator
 from agentkit.store import Lease, PartialReply
 from agentkit.stores import _sqlite_file, new_owner, open_store
 from agentkit.stores.memory import MemoryStore
@@ -474,6 +476,65 @@ def test_a_fork_while_another_thread_writes(store):
     go.set()
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# --- a file that goes away
+
+
+def replace(path, how):
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink()
+    if how == "replaced":
+        other = SQLiteStore(path)
+        write(other, "other")
+        other.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_nothing_is_written_into_a_file_that_is_no_longer_there(store, path, how):
+    lease = store.acquire("trip", "ann")
+    store.append("trip", [PartialReply("t", "one")], expect=0, lease=lease)
+    store._file.read(lambda db: store.list())  # a second connection
+    assert len(store._file._idle) == 2
+    replace(path, how)
+    with pytest.raises(StoreError, match=r"deleted or replaced.*put the file back, or go on") as caught:
+        store.append("trip", [PartialReply("t", "two")], expect=1, lease=lease)
+    assert repr(str(path)) in str(caught.value)
+    assert len(store._file._idle) == 0
+    with pytest.raises(StaleWriter):
+        store.append("trip", [PartialReply("t", "two")], expect=1, lease=lease)
+    assert [info.name for info in store.list()] == ["other"] * (how == "replaced")
+    assert write(store) == 1
+    store.close()
+    assert len(sql(path, "SELECT * FROM records")) == 1 + (how == "replaced")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_connection_in_use_while_the_file_was_deleted_is_not_kept(store, path):
+    write(store)
+
+    def meanwhile(db):
+        store._file.write(lambda other: None, durable=True)
+        replace(path, "deleted")
+        with pytest.raises(StoreError, match="deleted"):
+            store._file.write(lambda other: None, durable=True)
+
+    store._file.read(meanwhile)
+    assert len(store._file._idle) == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_turn_finds_out_before_anything_is_sent(store, path, how):
+    simulator = Simulator()
+    with Conversation(simulator, store=store, name="trip") as talk:
+        talk.send("one")
+        replace(path, how)
+        with pytest.raises(StoreError, match="deleted or replaced"):
+            talk.send("two")
+    assert len(simulator.requests) == 1
+    with Conversation(simulator, store=store, name="trip") as talk:
+        talk.send("three")
+        assert [message.text for message in talk.messages if message.role == "user"] == ["three"]
 
 
 # --- connections
