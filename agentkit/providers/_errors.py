@@ -28,6 +28,8 @@ BODY_CHARS = 2000
 """How much of an answer an error keeps."""
 WORD_CHARS = 300
 """How much of the backend's own words a message quotes."""
+_LONG = 8
+"""Characters of a secret that is no part of a common word."""
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size_error|maximum context length"
@@ -151,11 +153,10 @@ class ErrorReader:
     def protocol(self, head: ResponseHead, what: str, text: str = "") -> ProtocolError:
         """The answer breaks the format; `text` is the part of it that shows how."""
         text = self._hide(encodable(text))
-        kind = head.headers.get("content-type") or "no content type"
+        kind = self._hide(head.headers.get("content-type") or "no content type")
         quoted = f": {plain(text)}" if text.strip() else ""
-        message = f"{self.source}: {what} (HTTP {head.status}, {kind}){quoted}"
         return ProtocolError(
-            self._line(message),
+            _line(f"{self.source}: {what} (HTTP {head.status}, {kind}){quoted}"),
             status=head.status,
             body=text[:BODY_CHARS],
             request_id=self._request_id(head),
@@ -164,7 +165,7 @@ class ErrorReader:
 
     def _error(self, head: ResponseHead, facts: Facts, text: str, *, status: int | None) -> ProviderError:
         kind = _kind(status if status is not None and status >= 300 else _implied(facts), facts)  # noqa: PLR2004
-        said = facts.words or plain(text) or "no reason given"
+        said = self._hide(facts.words) or plain(text) or "no reason given"
         where = "inside its answer" if status is None else f"HTTP {status}"
         waits = (
             retry_after(head.headers),
@@ -172,7 +173,7 @@ class ErrorReader:
             _until_reset(head.headers) if kind is RateLimited else None,
         )
         error = kind(
-            self._line(f"{self.source} {_WHAT[kind]} ({where}): {said}"),
+            _line(f"{self.source} {_WHAT[kind]} ({where}): {said}"),
             status=status,
             code=self._hidden(facts.code),
             type=self._hidden(facts.type),
@@ -191,14 +192,19 @@ class ErrorReader:
     def _hidden(self, text: str | None) -> str | None:
         return None if text is None else one_line(self._hide(text))
 
-    def _line(self, text: str) -> str:
-        line = one_line(self._hide(text))
-        return line if len(line) <= WORD_CHARS + 200 else line[: WORD_CHARS + 200] + "..."
-
     def _hide(self, text: str) -> str:
+        """What the backend sent, without the secrets; a short one is hidden only where it is a word of its own."""
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            if len(secret) >= _LONG:
+                text = text.replace(secret, "***")
+            else:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
         return text
+
+
+def _line(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= WORD_CHARS + 200 else line[: WORD_CHARS + 200] + "..."
 
 
 def _facts(text: str) -> Facts:

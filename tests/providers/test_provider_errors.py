@@ -212,6 +212,19 @@ def test_no_secret_in_any_error() -> None:
             assert secret[: len(secret) // 2] not in shown or b"\\/" in (body if isinstance(body, bytes) else b"")
 
 
+@pytest.mark.parametrize("key", ["key", "API", "HTTP", "a", "openai", "no", "401"])
+def test_a_short_key_leaves_our_own_words_alone(key: str) -> None:
+    provider = OpenAIChat(base_url="http://host", api_key=key)
+    head = ResponseHead(401, {"content-type": f"text/{key}"})
+    error = provider.decode_error(head, json.dumps({"error": {"message": f"bad '{key}', x{key}x"}}).encode())
+    words = "openai refuses the API key, or the key lacks a permission (HTTP 401)"
+    assert str(error) == f"{words}: bad '***', x{key}x"
+    assert error.body == f'{{"error": {{"message": "bad \'***\', x{key}x"}}}}'
+    reader = ErrorReader(source="openai", secrets=(key,))
+    odd = reader.protocol(head, "the answer holds no API key", f"it was {key}.")
+    assert str(odd) == "openai: the answer holds no API key (HTTP 401, text/***): it was ***."
+
+
 def test_a_reader_without_secrets_hides_nothing() -> None:
     error = ErrorReader(source="x").protocol(ResponseHead(200, {"retry-after": "2"}), "the answer is odd", "why")
     assert str(error) == "x: the answer is odd (HTTP 200, no content type): why"
