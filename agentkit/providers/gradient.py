@@ -125,7 +125,7 @@ class Gradient:
 
     def _outgoing(self, messages: Sequence[Message]) -> tuple[list[WireMessage], tuple[Notice, ...]]:
         said = [message for message in messages if message.role != "system"]
-        instructions = "\n".join(filter(None, (content_of(m, {}) for m in messages if m.role == "system")))
+        instructions = "\n".join(filter(str.strip, (content_of(m, {}) for m in messages if m.role == "system")))
         first = window(said, self.context_pairs)
         made = merged(wires_of(said[first:]))
         if instructions and self.system_role:

@@ -215,6 +215,12 @@ def test_instructions_go_at_the_head_of_the_first_question() -> None:
     assert wires(system("Be brief."), assistant("Hello"), user("a"))[1]["content"] == "Be brief.\n\na"
 
 
+def test_instructions_that_say_nothing_are_left_out() -> None:
+    for provider in (Gradient(), Gradient(system_role=True)):
+        blank = Message("system", (Text(" "),))
+        assert wires(blank, user("a"), provider=provider) == [{"role": "user", "content": "a"}]
+
+
 def test_instructions_under_their_own_role() -> None:
     provider = Gradient(system_role=True, context_pairs=0)
     assert wires(system("Be brief."), user("a"), assistant("b"), user("c"), provider=provider) == [

@@ -41,6 +41,7 @@ CHAT = [
     "ollama",
     "openai",
     "parallax",
+    "pixigpt",
     "sglang",
     "sim",
     "transformers",
@@ -53,9 +54,9 @@ def provider(request: pytest.FixtureRequest) -> Provider:
     return get_provider(request.param, api_key=KEY)
 
 
-@pytest.fixture(params=["openai", "gpt-oss", "parallax"])
+@pytest.fixture(params=["openai", "gpt-oss", "parallax", "pixigpt"])
 def reader(request: pytest.FixtureRequest) -> Provider:
-    """One for each way to read: as it comes, without what leaked, without thinking in tags."""
+    """One for each way to read: as it comes, without what leaked, without thinking in tags, all of it at the end."""
     return get_provider(request.param, api_key=KEY)
 
 
@@ -178,7 +179,7 @@ SCRAPS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("name", ["openai", "gpt-oss", "parallax"])
+@pytest.mark.parametrize("name", ["openai", "gpt-oss", "parallax", "pixigpt"])
 @given(st.lists(SCRAPS, max_size=12), KINDS, st.data())
 @settings(max_examples=300, deadline=None)
 def test_garbage_never_raises(name: str, scraps: list[bytes], kind: str, data: st.DataObject) -> None:
