@@ -113,7 +113,7 @@ class Facts:
         inner = as_dict(outer.get("error")) or outer
         used_up = tuple(map(str, as_list(inner.get("exceeded")) or as_list(outer.get("exceeded"))))
         named = (inner.get("message"), inner.get("detail"), outer.get("error"), outer.get("message"), inner.get("msg"))
-        words = _words(*named, used_up and f"used up: {', '.join(used_up)}", value)
+        words = _words(_titled(outer), *named, used_up and f"used up: {', '.join(used_up)}", value)
         return cls(
             words=words,
             code=_name(inner.get("code"), outer.get("code")),
@@ -291,6 +291,14 @@ def _implied(facts: Facts) -> int:
 
 def _words(*candidates: object) -> str:
     return next((said for candidate in candidates if (said := _said(candidate))), "")
+
+
+def _titled(wire: Mapping[str, Any]) -> str:
+    """The words of `error` and `message` side by side, where each says something of its own."""
+    title, text = _said(wire.get("error")), _said(wire.get("message"))
+    if not (title and text) or title in text:
+        return ""
+    return title if text in title else f"{title}: {text}"
 
 
 def _said(value: object) -> str:

@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 from provider_contract import EVENT_STREAM, JSON, check_any_cut, decode, summary
 
-from agentkit.errors import Unsupported
+from agentkit.errors import (
+    BadRequest,
+    ContextOverflow,
+    ProtocolError,
+    ProviderError,
+    RateLimited,
+    ServerError,
+    Unsupported,
+)
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
 from agentkit.options import Options
-from agentkit.provider import ChatRequest, HTTPRequest, Provider
+from agentkit.provider import ChatRequest, Fault, HTTPRequest, Provider
 from agentkit.providers import capability_table, get_provider
 from agentkit.providers._openai_dialect import is_gpt_oss
 from agentkit.providers.openai_chat import OpenAIChat
@@ -340,3 +348,59 @@ def test_a_polluted_name_is_cut() -> None:
     body = {"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
     for name in PORTS:
         assert summary(decode(get_provider(name), JSON, [json.dumps(body).encode()]))["calls"] == [["c", "f", "{}"]]
+
+
+BROKEN: list[tuple[str, str, type[ProviderError], str]] = [
+    (
+        "vllm",
+        'data: {"error":{"message":"engine died","type":"InternalServerError","code":500}}\n\n',
+        ServerError,
+        "engine",
+    ),
+    ("llamacpp", 'data: {"error":{"code":500,"message":"lost a slot","type":"server_error"}}\n\n', ServerError, "slot"),
+    (
+        "llamacpp",
+        'error: {"code":400,"message":"the request exceeds the available context size","type":"t"}\n\n',
+        ContextOverflow,
+        "context size",
+    ),
+    (
+        "lmstudio",
+        'event: error\ndata: {"error":"Trying to keep the first 5000 tokens","message":"x"}\n\n',
+        ContextOverflow,
+        "5000",
+    ),
+    ("lmstudio", "", ProtocolError, "empty"),
+    ("ollama", 'data: {"id":"","object":"","created":0,"model":"","choices":null}\n\n', ProtocolError, "finish reason"),
+    (
+        "sglang",
+        'data: {"error":{"object":"error","message":"bad","type":"BadRequestError","code":400}}\n\n',
+        BadRequest,
+        "bad",
+    ),
+    ("transformers", 'data: {"error": "a "quoted" word"}\n\n', ServerError, '"quoted"'),
+    ("mlx", ": keepalive 1/2\n\n", ProtocolError, "finish reason"),
+    (
+        "parallax",
+        (
+            'data: {"id":"1","object":"chat.completion.chunk","error":{"message":"no node","type":"x","code":500}}\n\n'
+            'data: {"choices":[{"index":0,"delta":{},"finish_reason":"error"}]}\n\n'
+        ),
+        ServerError,
+        "no node",
+    ),
+    ("parallax", '{"error":{"message":"upstream","type":"upstream_error","code":null}}', ServerError, "upstream"),
+    ("gravixlayer", 'data:{"error":{"code":"rate_limited","message":"slow"}}\n\n', RateLimited, "slow"),
+    ("gpt-oss", 'data: {"detail":"no model"}\n\n', ServerError, "no model"),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "kind", "words"), BROKEN)
+@pytest.mark.parametrize("before", ["", 'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'])
+def test_how_each_breaks_off(name: str, body: str, kind: type[ProviderError], words: str, before: str) -> None:
+    for rest in ("", "data: [DONE]\n\n") if body.startswith("data") else ("",):
+        chunks = check_any_cut(get_provider(name), EVENT_STREAM, (before + body + rest).encode())
+        assert summary(chunks)["text"] == ("Hi" if before else "")
+        assert isinstance(chunks[-1], Fault)
+        assert type(chunks[-1].error) is kind, chunks[-1].error
+        assert before or rest or words in str(chunks[-1].error)

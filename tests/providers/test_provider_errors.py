@@ -57,6 +57,9 @@ def test_class_by_status(status: int, kind: type[Exception]) -> None:
     [
         ({"error": {"message": "the words", "type": "t", "code": "c"}}, "the words"),
         ({"error": "the words"}, "the words"),
+        ({"error": "Title", "message": "the words"}, "Title: the words"),
+        ({"error": "the words", "message": "words"}, "the words"),
+        ({"error": "words", "message": "the words"}, "the words"),
         ({"object": "error", "message": "the words", "code": 400}, "the words"),
         ({"detail": "the words"}, "the words"),
         (
