@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from attrs import Attribute, asdict, evolve, field, frozen
 
@@ -15,33 +15,57 @@ OnBusy = Literal["queue", "reject", "interrupt", "fork"]
 ON_BUSY: tuple[str, ...] = get_args(OnBusy)
 
 
-def _number(low: float, high: float = math.inf) -> Any:
+_DAY = 86400.0
+"""The longest pause between two requests."""
+
+
+def _shown(value: object) -> str:
+    """The value for a message; Python refuses to spell out what has thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _number(low: float, high: float = math.inf, *, optional: bool = True) -> Any:
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None:
+        if value is None and optional:
             return
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             top = "" if high == math.inf else f" and at most {high:g}"
-            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}{top}, not {value!r}")
+            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}{top}, not {_shown(value)}")
 
     return check
 
 
-def _whole(low: int) -> Any:
+def _whole(low: int, *, optional: bool = False) -> Any:
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
-            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {value!r}")
+        if value is None and optional:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {_shown(value)}")
 
     return check
+
+
+def _fields(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{attribute.name} must be a mapping of names to values, not {_shown(value)}")
+
+
+def _statuses(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, frozenset | set) or not all(isinstance(item, int) for item in cast("set[object]", value)):
+        raise InvalidInput(f"{attribute.name} must be a set of whole numbers, not {_shown(cast('object', value))}")
 
 
 def _stop_words(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, tuple) or not all(isinstance(word, str) and word for word in value):  # pyright: ignore[reportUnknownVariableType]
-        raise InvalidInput(f"stop must be a tuple of non-empty texts, not {value!r}")
+        raise InvalidInput(f"stop must be a tuple of non-empty texts, not {_shown(cast('object', value))}")
 
 
 def _text(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise InvalidInput(f"{attribute.name} must be a non-empty text, not {value!r}")
+        raise InvalidInput(f"{attribute.name} must be a non-empty text, not {_shown(value)}")
 
 
 @frozen(kw_only=True)
@@ -50,15 +74,15 @@ class Options:
 
     temperature: float | None = field(default=None, validator=_number(0, 2))
     top_p: float | None = field(default=None, validator=_number(0, 1))
-    max_tokens: int | None = field(default=None, validator=_whole(1))
+    max_tokens: int | None = field(default=None, validator=_whole(1, optional=True))
     """The most tokens of one reply."""
     stop: tuple[str, ...] = field(default=(), validator=_stop_words)
-    seed: int | None = field(default=None, validator=_whole(0))
+    seed: int | None = field(default=None, validator=_whole(0, optional=True))
     presence_penalty: float | None = field(default=None, validator=_number(-2, 2))
     frequency_penalty: float | None = field(default=None, validator=_number(-2, 2))
     reasoning_effort: str | None = field(default=None, validator=_text)
     """low, medium or high where the backend has the switch."""
-    extra: Mapping[str, Any] = field(factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(factory=dict[str, Any], validator=_fields)
     """Fields for the wire as they are; they win over everything else."""
 
     def over(self, base: Options) -> Options:
@@ -98,11 +122,11 @@ class RetryPolicy:
 
     max_attempts: int = field(default=4, validator=_whole(1))
     """Requests in all, the first included."""
-    base_delay: float = field(default=0.5, validator=_number(0))
-    max_delay: float = field(default=8.0, validator=_number(0))
-    max_retry_after: float = field(default=120.0, validator=_number(0))
+    base_delay: float = field(default=0.5, validator=_number(0, _DAY, optional=False))
+    max_delay: float = field(default=8.0, validator=_number(0, _DAY, optional=False))
+    max_retry_after: float = field(default=120.0, validator=_number(0, _DAY, optional=False))
     """A backend that asks for a longer wait than this gets none: the error is raised at once."""
-    statuses: frozenset[int] = frozenset({429, 502, 503, 504})
+    statuses: frozenset[int] = field(default=frozenset({429, 502, 503, 504}), validator=_statuses)
 
 
 @frozen(kw_only=True)

@@ -291,11 +291,39 @@ def test_usage_adds_up() -> None:
         {"seed": -1},
         {"presence_penalty": float("inf")},
         {"reasoning_effort": " "},
+        {"extra": 5},
+        {"extra": None},
+        {"max_tokens": -(10**5000)},
+        {"temperature": 10**5000},
+        {"reasoning_effort": 10**5000},
     ],
 )
 def test_nonsense_options_are_refused_by_name(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
         Options(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Limits, {"max_line_bytes": None}),
+        (Limits, {"max_reply_bytes": None}),
+        (Limits, {"max_reply_chars": None}),
+        (Limits, {"max_wait": -1}),
+        (RetryPolicy, {"max_attempts": None}),
+        (RetryPolicy, {"base_delay": None}),
+        (RetryPolicy, {"base_delay": float("inf")}),
+        (RetryPolicy, {"max_delay": float("inf")}),
+        (RetryPolicy, {"max_retry_after": float("inf")}),
+        (RetryPolicy, {"max_retry_after": None}),
+        (RetryPolicy, {"statuses": 5}),
+        (RetryPolicy, {"statuses": {"429"}}),
+        (RetryPolicy, {"statuses": None}),
+    ],
+)
+def test_nonsense_bounds_are_refused_by_name(kind: type, wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        kind(**wrong)
 
 
 def test_options_of_a_turn_lie_over_those_of_the_conversation() -> None:
