@@ -101,6 +101,22 @@ def test_answers_and_kept_connections(library: Any, colour: str, serve: Serve) -
 
 @both
 @colours
+@pytest.mark.parametrize("seconds", [1e10, 1e300, float("inf")])
+def test_no_limit_is_too_long(library: Any, colour: str, seconds: float, serve: Serve) -> None:
+    server = serve(answers(plain(b"one")))
+
+    async def scenario(way: Way) -> None:
+        limits = Timeouts(connect=seconds, first_byte=seconds, idle=seconds, total=seconds)
+        answer = await way.open(server.url, limits)
+        assert [await answer.read(seconds), await answer.read(seconds)] == [b"one", b""]
+        await answer.close()
+
+    over(library, colour, scenario)
+    run(colour, scenario)
+
+
+@both
+@colours
 def test_redirects_are_given_back(library: Any, colour: str, serve: Serve) -> None:
     server = serve(answers(plain(b"", b"Location: http://127.0.0.1:1/", status=b"307 Temporary Redirect")))
 

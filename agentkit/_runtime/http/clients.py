@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from agentkit._runtime.http.aio import spawner
-from agentkit._runtime.http.deadline import Call, Deadline, no_connection
+from agentkit._runtime.http.deadline import LONGEST, Call, Deadline, no_connection
 from agentkit._runtime.http.network import cut
 from agentkit._runtime.http.pool import PreparedRequests, inflated, inflated_async, inflater_for
 from agentkit._runtime.http.proxies import check_online
@@ -37,10 +37,10 @@ def _built(client: Any, known: PreparedRequests, request: HTTPRequest, timeouts:
     if not any(name.lower() == "accept-encoding" for name, _ in headers):
         headers.append(("Accept-Encoding", "identity"))  # the client would ask for compression
     limits = {
-        "connect": timeouts.connect,
-        "read": timeouts.first_byte,
-        "write": timeouts.first_byte,
-        "pool": timeouts.total,
+        "connect": _wait(timeouts.connect),
+        "read": _wait(timeouts.first_byte),
+        "write": _wait(timeouts.first_byte),
+        "pool": _wait(timeouts.total),
     }
     try:
         built = client.build_request(
@@ -49,6 +49,10 @@ def _built(client: Any, known: PreparedRequests, request: HTTPRequest, timeouts:
     except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as one of ours
         raise InvalidInput(f"the http_client cannot build the request: {type(error).__name__}") from None
     return built, prepared.where
+
+
+def _wait(seconds: float | None) -> float | None:
+    return None if seconds is None else min(seconds, LONGEST)
 
 
 def _head(response: Any) -> ResponseHead:

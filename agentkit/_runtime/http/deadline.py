@@ -23,6 +23,9 @@ from agentkit.options import Timeouts
 MAX_HEAD_BYTES = 256 << 10
 """Of all that comes before the body, interim responses included."""
 
+LONGEST = 2e6
+"""Seconds of the longest wait, 23 days: a socket takes no more than 2**31 milliseconds."""
+
 _TEXTS: dict[Phase, str] = {
     "connect": "no connection to {where} within {limit:g} s",
     "first_byte": "{where} did not begin to answer within {limit:g} s",
@@ -109,7 +112,7 @@ class Deadline:
         left = self._at - time.monotonic()
         if left <= 0:
             raise self.expired()
-        return left
+        return min(left, LONGEST)
 
     def expired(self) -> TimeoutError:
         text = _TEXTS[self._phase].format(where=self.where, limit=round(self._limit or 0.0, 3))
