@@ -233,7 +233,8 @@ class _Face:
         self._check_open()
         journal = self._journal()
         count = len(self.messages)
-        keep = count if at is None else _index("at", at) % count if -count <= at < 0 else at
+        keep = count if at is None else _index("at", at)
+        keep = keep + count if keep < 0 else keep
         if not 0 <= keep <= count:
             raise InvalidInput(f"no message {at!r} to fork at: the conversation has {count}")
         other = copy(self)

@@ -256,7 +256,7 @@ class AsyncTurn:
             try:
                 call(stop)
             except RuntimeError:  # the loop is gone, and with it whoever read the turn
-                KEEPER.run_soon(steps.wind_up)
+                KEEPER.call(steps.wind_up)
 
         # Not by way of `self`: the session outlives a turn that was dropped, and must not keep it alive.
         steps.session.on_interrupt = interrupt
@@ -302,6 +302,8 @@ class AsyncTurn:
     async def _halt(self) -> None:
         """Stop the flow where it is and let it commit what it has."""
         steps = self._steps
+        if self._stepping:  # another task reads it
+            return
         if not steps.begun:
             steps.wind_up()
         self._world.stopping = self._shielded = True

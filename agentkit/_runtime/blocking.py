@@ -79,7 +79,8 @@ class Turn:
         self._signal = signal
         self._so_far = so_far
         self._lost = lost
-        self._stepping = threading.Lock()
+        self._reader: dict[str, int] = {}
+        """The thread that is in the middle of a step. No lock: an interruption could leave it locked for ever."""
         self._dropped = weakref.finalize(self, dropped, steps, signal.set)
 
     def __enter__(self) -> Turn:
@@ -124,7 +125,7 @@ class Turn:
 
     def _advance(self) -> Event | None:
         """The next event; None at the end."""
-        if not self._stepping.acquire(blocking=False):
+        if not self._reads():
             raise InvalidInput("another thread is reading this turn; one turn has one reader")
         try:
             return self._run()
@@ -133,9 +134,14 @@ class Turn:
                 self._lost()
             raise
         finally:
-            self._stepping.release()
+            self._reader.clear()
             if self._steps.done:
                 self._dropped.detach()
+
+    def _reads(self) -> bool:
+        """Whether this thread is the one that reads."""
+        here = threading.get_ident()
+        return self._reader.setdefault("thread", here) == here
 
     def _run(self) -> Event | None:
         steps = self._steps
@@ -161,8 +167,10 @@ class Turn:
                 thrown = error
 
     def _halt(self) -> None:
-        """Stop the flow where it is and let it commit what it has."""
-        if not self._steps.done:
+        """Stop the flow where it is and let it commit what it has; not where another thread reads it."""
+        if not self._steps.done and self._reads():
             self._signal.set()
             self._steps.wind_up()
+        if self._steps.done:
+            self._reader.clear()
             self._dropped.detach()

@@ -49,11 +49,22 @@ class Keeper:
         with self._lock:
             self._charges.discard(charge)
 
-    def run_soon(self, call: Callable[[], object]) -> None:
-        """Have `call` called in the keeper's thread."""
-        self._calls.put(call)
+    def call(self, call: Callable[[], object], *, wait: float = 0) -> None:
+        """Have `call` called in the keeper's thread, and wait for that for up to so many seconds."""
+        done = threading.Event()
+
+        def called() -> None:
+            try:
+                _ = call()
+            finally:
+                done.set()
+
+        self._calls.put(called)
         with self._lock:
             self._wake()
+            here = self._thread is threading.current_thread()
+        if wait and not here:
+            _ = done.wait(wait)
 
     def _wake(self) -> None:
         if self._thread is None or not self._thread.is_alive():

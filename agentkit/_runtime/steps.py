@@ -6,15 +6,16 @@ of a cycle that the garbage collector takes apart, and what it was doing must st
 
 from __future__ import annotations
 
-import gc
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from agentkit._runtime.keeper import KEEPER
 from agentkit._runtime.session import Session
 from agentkit.effects import Effect, Flow, Step, Stopped
 from agentkit.events import Reply
+
+LONGEST_WAIT = 1.0
 
 
 class Steps:
@@ -70,6 +71,10 @@ class Steps:
             self._end()
             return
         self.told = True
+        with suppress(Stopped):  # a flow that was giving back what it held has no more to say
+            self._run_out()
+
+    def _run_out(self) -> None:
         answer: Any = None
         thrown: BaseException | None = Stopped()
         while (step := self.next(answer, thrown)) is not None:
@@ -82,23 +87,16 @@ class Steps:
 
 
 def dropped(steps: Steps, stop: Callable[[], None]) -> None:
-    """The turn that read from `steps` is gone. In the middle of a garbage collection anything may be half done, and
-    locks may be held: there the keeper's thread does the work."""
+    """The turn that read from `steps` is gone. The keeper's thread does what is left to do, and is waited for.
+
+    Not this thread: where a garbage collection dropped the turn, it may hold any lock. If it does hold one that is
+    needed, the wait is for nothing, but it ends.
+    """
     if steps.done:
         return
     stop()
-    if getattr(_collecting, "now", False):
-        steps.session.context = None  # whoever waits for its end waits for the keeper
-        KEEPER.run_soon(steps.wind_up)
-    else:
+    steps.session.context = None  # whoever comes next waits for the keeper
+    try:
+        KEEPER.call(steps.wind_up, wait=LONGEST_WAIT)
+    except RuntimeError:  # no thread can be started while the interpreter ends
         steps.wind_up()
-
-
-_collecting = threading.local()
-
-
-def _note(phase: str, info: dict[str, int]) -> None:
-    _collecting.now = phase == "start"
-
-
-gc.callbacks.append(_note)
