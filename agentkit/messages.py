@@ -180,13 +180,48 @@ def _part(item: object) -> Part:
     if isinstance(item, str):
         return Text(item)
     if isinstance(item, Part):
+        _check_texts(item)
         return item
     raise InvalidInput(f"a message holds text and parts, not {item!r}")
 
 
-def _checked(made: Message) -> Message:
+_TEXTS: Mapping[type, tuple[str, ...]] = {
+    Text: ("text",),
+    Reasoning: ("text",),
+    ToolCall: ("id", "name"),
+    ToolResult: ("call_id", "content"),
+    Media: ("mime",),
+}
+
+
+def _check_texts(part: Part) -> None:
+    """What a caller made; parts are not checked when they are made, as that happens for each piece of a stream."""
+    for name in _TEXTS.get(type(part), ()):
+        value = getattr(part, name)
+        if not isinstance(value, str):
+            raise InvalidInput(f"{type(part).__name__}.{name} must be a text, not {value!r}")
+
+
+def well_formed(made: Message) -> Message:
+    """The message itself, if it has a role and parts of the right types.
+
+    Raises:
+        InvalidInput
+    """
     if made.role not in ROLES:
         raise InvalidInput(f"unknown role {made.role!r}; one of {', '.join(ROLES)}")
+    parts: object = made.parts
+    if not isinstance(parts, tuple):
+        raise InvalidInput(f"the parts of a message are a tuple, not {parts!r}")
+    for part in made.parts:
+        if isinstance(part, str):
+            raise InvalidInput(f"the parts of a Message are values such as Text({part!r}), not {part!r}")
+        _part(part)
+    return made
+
+
+def _checked(made: Message) -> Message:
+    well_formed(made)
     if not any(not isinstance(part, Text | Reasoning) or part.text.strip() for part in made.parts):
         raise InvalidInput(f"an empty message cannot be sent: {made.text!r}")
     return made

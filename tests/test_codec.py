@@ -296,6 +296,15 @@ def test_what_is_no_document_at_all():
         messages_to_json(user("hi"))
 
 
+@pytest.mark.parametrize("more", [{}, {"content": None}])
+def test_a_chat_dict_without_content_is_no_message(more):
+    for role in ("user", "system", "developer"):
+        with pytest.raises(InvalidDocument, match="needs content") as caught:
+            from_openai([{"role": "user", "content": "hi"}, {"role": role, **more}])
+        assert caught.value.path == "$[1].content"
+    assert from_openai([{"role": "assistant", "refusal": "no", **more}])[0].parts == ()
+
+
 def test_a_recursion_while_reading_is_an_invalid_document(monkeypatch):
     def endless(value, type_):
         raise RecursionError

@@ -60,12 +60,19 @@ def _message(item: object, path: str) -> Message:
         raise InvalidDocument(f"expected one of {', '.join(_ROLES)}, not {short(word)}", path=f"{path}.role")
     if word != role:
         rest["role"] = word
-    parts = _READERS.get(role, _said)(rest, path)
+    parts = _READERS.get(role, _asked)(rest, path)
     return Message(role, tuple(parts), {"openai": {"extra": rest}} if rest else {})
 
 
 def _said(rest: Dict, path: str) -> list[Part]:
     return _content(rest.pop("content", None), f"{path}.content")
+
+
+def _asked(rest: Dict, path: str) -> list[Part]:
+    """Unlike the assistant, nobody else can have called a tool, or refused, instead of saying something."""
+    if rest.get("content") is None:
+        raise InvalidDocument("this message needs content", path=f"{path}.content")
+    return _said(rest, path)
 
 
 def _assistant(rest: Dict, path: str) -> list[Part]:

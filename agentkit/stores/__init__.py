@@ -33,6 +33,8 @@ def open_store(spec: object = None, *, default_path: Callable[[], Path] | None =
             return _sqlite(spec.removeprefix("sqlite:///"))
         case str():
             raise InvalidInput(f"unknown store {spec!r}; choose {_KNOWN}")
+        case type():
+            raise InvalidInput(f"{spec.__name__} is a class; a store is an instance of it, as in {spec.__name__}(...)")
         case _ if callable(getattr(spec, "append", None)) and callable(getattr(spec, "acquire", None)):
             return cast("Store", spec)
         case _:

@@ -37,6 +37,7 @@ from agentkit.messages import (
     message,
     system,
     user,
+    well_formed,
 )
 from agentkit.options import Limits, Options, RetryPolicy, Timeouts
 from agentkit.provider import CallDelta, Chunk, Details, Finish
@@ -252,6 +253,47 @@ def test_a_message_is_made_of_text_and_parts_and_never_of_nothing() -> None:
             message("user", wrong)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="'robot'"):
         message("user", Message("robot", (Text("x"),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Text(5),  # type: ignore[arg-type]
+        Reasoning(None),  # type: ignore[arg-type]
+        ToolCall(5, "f"),  # type: ignore[arg-type]
+        ToolCall("a", b"f"),  # type: ignore[arg-type]
+        ToolResult("a", {"x": 1}),  # type: ignore[arg-type]
+        ToolResult(5, "x"),  # type: ignore[arg-type]
+        Media(5, data=b"x"),  # type: ignore[arg-type]
+    ],
+)
+def test_parts_of_the_caller_hold_texts(wrong: Part) -> None:
+    for given_ in (wrong, [wrong], ["x", wrong], Message("user", (wrong,))):
+        with pytest.raises(InvalidInput, match=rf"{type(wrong).__name__}\.\w+ must be a text"):
+            message("user", given_)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Message("robot", (Text("x"),)),  # type: ignore[arg-type]
+        Message(5, (Text("x"),)),  # type: ignore[arg-type]
+        Message(["user"], (Text("x"),)),  # type: ignore[arg-type]
+        Message("user", "x"),  # type: ignore[arg-type]
+        Message("user", ("x",)),  # type: ignore[arg-type]
+        Message("user", (5,)),  # type: ignore[arg-type]
+        Message("user", [Text("x")]),  # type: ignore[arg-type]
+    ],
+)
+def test_a_message_that_was_made_wrong_is_refused(wrong: Message) -> None:
+    for check in (well_formed, lambda made: message("user", made)):
+        with pytest.raises(InvalidInput):
+            check(wrong)
+
+
+def test_a_message_without_parts_is_well_formed() -> None:
+    for made in (Message("assistant", ()), assistant("x"), CALL):
+        assert well_formed(made) is made
 
 
 @given(st.text(max_size=30))

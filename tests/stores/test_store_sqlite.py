@@ -478,6 +478,12 @@ def test_a_fork_while_another_thread_writes(store):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.parametrize("kind", [MemoryStore, SQLiteStore])
+def test_a_class_is_no_store(kind):
+    with pytest.raises(InvalidInput, match=f"{kind.__name__} is a class"):
+        open_store(kind)
+
+
 # --- a file that goes away
 
 
