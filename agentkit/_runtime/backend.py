@@ -72,6 +72,7 @@ def backend_for(
     Raises:
         InvalidInput, NotConfigured
     """
+    _check_texts(base_url, api_key)
     if model is None:
         model = configured_model()
     if isinstance(model, str):
@@ -81,7 +82,7 @@ def backend_for(
     from agentkit.sim import Simulator
 
     if isinstance(model, Simulator):
-        return Backend(get_provider("sim"), "sim", None, model)
+        return _simulated("sim", model, http_client)
     if not callable(getattr(model, "encode", None)):
         raise InvalidInput(f"a model is a name such as 'openai/MODEL', a provider or a simulator, not {model!r}")
     return Backend(model, cast("str", getattr(model, "model", "")) or "default", http_client, None)
@@ -94,9 +95,24 @@ def _named(name: str, base_url: str | None, api_key: str | None, http_client: An
     if backend == "sim":
         from agentkit.sim import Simulator
 
-        return Backend(get_provider("sim"), wanted or "sim", None, Simulator())
+        return _simulated(wanted or "sim", Simulator(), base_url, api_key, http_client)
     url, key = backend_settings(backend)
     provider = get_provider(backend, base_url=base_url or url, api_key=api_key or key)
     if not wanted:
         raise NotConfigured(f"{backend} needs a model: name it as '{backend}/MODEL'")
     return Backend(provider, wanted, http_client, None)
+
+
+def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:
+    if any(value is not None for value in given):
+        raise InvalidInput(
+            "the simulator is within this process: base_url, api_key and http_client are for a backend elsewhere"
+        )
+    return Backend(get_provider("sim"), model, None, simulator)
+
+
+def _check_texts(base_url: object, api_key: object) -> None:
+    if base_url is not None and not isinstance(base_url, str):
+        raise InvalidInput(f"base_url must be a text, not {base_url!r}")
+    if api_key is not None and not isinstance(api_key, str):
+        raise InvalidInput(f"api_key must be a text, not of type {type(api_key).__name__}")

@@ -485,6 +485,33 @@ def test_a_setting_that_cannot_be_meant_is_named(settings: dict[str, Any]) -> No
         Conversation(Simulator(), api_key="x")
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"base_url": 5}, r"base_url must be a text, not 5"),
+        ({"base_url": b"http://h"}, r"base_url must be a text"),
+        ({"api_key": 5}, r"api_key must be a text, not of type int"),
+        ({"api_key": b"sk-secret"}, r"api_key must be a text, not of type bytes"),
+    ],
+)
+def test_an_address_or_a_key_that_is_no_text_is_refused(settings: dict[str, Any], words: str) -> None:
+    for face in (Conversation, AsyncConversation):
+        for model in ("openai/x", "sim", Simulator()):
+            with pytest.raises(InvalidInput, match=words) as caught:
+                face(model, **settings)
+            assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"base_url": "http://h"}, {"api_key": "sk-secret"}, {"http_client": object()}])
+def test_the_simulator_takes_nothing_that_it_would_ignore(settings: dict[str, Any]) -> None:
+    for face in (Conversation, AsyncConversation):
+        for model in ("sim", "sim/x"):
+            with pytest.raises(InvalidInput, match="base_url, api_key and http_client are for a backend elsewhere"):
+                face(model, **settings)
+    with pytest.raises(InvalidInput, match="elsewhere"):
+        Conversation(Simulator(), http_client=object())
+
+
 def test_the_reply_of_a_turn_that_is_not_over_is_refused(runtime: str) -> None:
     async def scenario(open_chat: Opener) -> None:
         async with open_chat() as chat, chat.stream(STORY) as turn:
