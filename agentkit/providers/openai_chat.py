@@ -6,6 +6,7 @@ and an answer is read is in the `_openai_` modules, errors are in `_errors`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
@@ -25,12 +26,19 @@ SIM = Dialect(capabilities=Capabilities(prefix=True))
 
 
 _SECRET = ("auth", "key", "token", "cookie")
+_PASSWORD = re.compile("(?:^|//)[^/:@]*:([^/]*)@")
 
 
 def _base_url(value: str) -> str:
     if "://" not in value:
-        raise InvalidInput(f"a base URL begins with http:// or https://, not {value!r}")
+        raise InvalidInput(f"a base URL begins with http:// or https://, not {_shown(value)}")
     return value.rstrip("/")
+
+
+def _shown(url: str) -> str:
+    """The address without the password that it may hold."""
+    found = _PASSWORD.search(url)
+    return repr(url if found is None else f"{url[: found.start(1)]}***{url[found.end(1) :]}")
 
 
 def _api_key(value: str | None) -> str | None:
@@ -78,8 +86,9 @@ def _accepting(accept: str, provider: OpenAIChat) -> tuple[tuple[str, str], ...]
 
 
 def _secrets(provider: OpenAIChat) -> tuple[str, ...]:
-    """The key, and whatever a header of the caller carries in its place; longest first, so none shows in part."""
+    """The key, and what a header or the address carries in its place; longest first, so none shows in part."""
     given = [text for name, text in provider.headers if any(word in name for word in _SECRET)]
+    given += _PASSWORD.findall(provider.base_url)
     found = {form for text in (provider.api_key or "", *given) for form in (text, text.removeprefix("Bearer "))}
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
@@ -88,7 +97,7 @@ def _secrets(provider: OpenAIChat) -> tuple[str, ...]:
 class OpenAIChat:
     """A server that speaks the dialect; headers of the caller win over those made here."""
 
-    base_url: str = field(converter=_base_url)
+    base_url: str = field(converter=_base_url, repr=_shown)
     api_key: str | None = field(default=None, converter=_api_key, repr=False)
     dialect: Dialect = OPENAI
     headers: tuple[tuple[str, str], ...] = field(

@@ -228,6 +228,22 @@ def test_a_short_key_leaves_our_own_words_alone(key: str) -> None:
     assert str(odd) == "openai: the answer holds no API key (HTTP 401, text/***): it was ***."
 
 
+@pytest.mark.parametrize("password", ["tops3cret", "p@ss", ":a:", "x"])
+def test_a_password_in_the_address_is_not_shown(password: str) -> None:
+    provider = OpenAIChat(base_url=f"http://ann:{password}@host:8000/v1")
+    assert provider.base_url == f"http://ann:{password}@host:8000/v1"
+    assert "base_url='http://ann:***@host:8000/v1'" in repr(provider)
+    error = provider.decode_error(ResponseHead(401, {}), f"not '{password}'".encode())
+    assert str(error).endswith("not '***'")
+    with pytest.raises(errors.InvalidInput, match=r"not 'ann:\*\*\*@host'"):
+        OpenAIChat(base_url=f"ann:{password}@host")
+
+
+@pytest.mark.parametrize("url", ["http://host:8000/v1", "http://host/a:b@c", "http://ann@host/v1"])
+def test_an_address_without_a_password_is_shown_as_it_is(url: str) -> None:
+    assert f"base_url={url!r}" in repr(OpenAIChat(base_url=url))
+
+
 def test_a_reader_without_secrets_hides_nothing() -> None:
     error = ErrorReader(source="x").protocol(ResponseHead(200, {"retry-after": "2"}), "the answer is odd", "why")
     assert str(error) == "x: the answer is odd (HTTP 200, no content type): why"
