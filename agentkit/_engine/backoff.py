@@ -43,6 +43,6 @@ def _may_repeat(policy: RetryPolicy, error: AgentKitError, *, repeatable: bool) 
 
 def _backoff(policy: RetryPolicy, attempt: int, turn_id: str) -> float:
     """Doubling, capped, and spread over its upper half so that many clients do not return at once."""
-    whole = min(policy.base_delay * 2.0 ** (attempt - 1), policy.max_delay)
+    whole = min(policy.base_delay * 2.0 ** min(attempt - 1, 64), policy.max_delay)
     spread = zlib.crc32(f"{turn_id}/{attempt}".encode()) / 2**32
     return whole * (0.5 + spread / 2)

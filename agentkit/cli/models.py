@@ -12,6 +12,9 @@ from agentkit.cli._settings import backends, configured, key_name, key_origin, u
 from agentkit.config import backend_settings
 from agentkit.errors import AgentKitError
 
+_WANT_A_KEY = ("gravixlayer", "openai", "pixigpt")
+"""The services; what runs on one's own machine asks for none, unless told to."""
+
 
 def models(arguments: Namespace) -> int:
     """List the backends."""
@@ -56,6 +59,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
     if row["name"] == "sim":
         return "sim", "needs none", "in this process; no AI behind it"
-    key = f"from {row['key']}" if row["key"] else f"{key_name(row['name'])} is not set"
+    missing = f"{key_name(row['name'])} is not set" if row["name"] in _WANT_A_KEY else "needs none"
+    key = f"from {row['key']}" if row["key"] else missing
     origin = f" (from {row['address_origin']})" if row["address_origin"] else ""
     return row["name"], key, f"{row['address'] or '?'}{origin}"
