@@ -91,7 +91,7 @@ def _interrupted() -> int:
 def _open_closed() -> None:
     """Where the caller closed standard output, writing to it fails as it does elsewhere."""
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, where it was closed
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
 
 
 def _written(code: int) -> int:
