@@ -30,7 +30,6 @@ from agentkit import (
 )
 from agentkit._runtime.keeper import KEEPER
 from agentkit.sim import Simulator
-from agentkit.stores import open_store
 from agentkit.stores.memory import MemoryStore
 from agentkit.stores.sqlite import SQLiteStore
 
