@@ -23,7 +23,7 @@ from agentkit._runtime.steps import Steps
 from agentkit._runtime.transport import StopSignal
 from agentkit.errors import ConversationClosed, InvalidInput
 from agentkit.events import Reply
-from agentkit.messages import ROLES, Message, Prompt, message
+from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
 from agentkit.store import Rewound, Store
@@ -272,9 +272,9 @@ def _given(messages: object) -> tuple[Message, ...]:
         raise InvalidInput(f"messages= takes Message values, not {messages!r}")
     given = tuple(cast("Iterable[object]", messages))
     for item in given:
-        if not isinstance(item, Message) or item.role not in ROLES:
+        if not isinstance(item, Message):
             raise InvalidInput(f"messages= takes Message values, not {item!r}; from_openai() makes them from dicts")
-    return cast("tuple[Message, ...]", given)
+    return tuple(well_formed(item) for item in cast("tuple[Message, ...]", given))
 
 
 def _typed(name: str, value: object, kind: type) -> None:

@@ -210,9 +210,8 @@ def well_formed(made: Message) -> Message:
     """
     if made.role not in ROLES:
         raise InvalidInput(f"unknown role {made.role!r}; one of {', '.join(ROLES)}")
-    parts: object = made.parts
-    if not isinstance(parts, tuple):
-        raise InvalidInput(f"the parts of a message are a tuple, not {parts!r}")
+    if not isinstance(made.parts, tuple):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInput(f"the parts of a message are a tuple, not {made.parts!r}")
     for part in made.parts:
         if isinstance(part, str):
             raise InvalidInput(f"the parts of a Message are values such as Text({part!r}), not {part!r}")

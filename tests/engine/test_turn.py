@@ -622,6 +622,55 @@ def test_a_store_that_fails_at_the_end_is_the_error_and_the_reply_is_on_it() -> 
     assert caught.value.reply.messages == (user("hello"), caught.value.reply.message)
 
 
+@pytest.mark.parametrize("cause", [KeyboardInterrupt(), Stopped()])
+def test_an_interruption_of_the_commit_itself_repeats_it(cause: BaseException) -> None:
+    stage, journal, hits = Stage(WHOLE), Journal(), [cause]
+
+    def interrupt(append: Append) -> None:
+        if append.durable and hits:
+            raise hits.pop()
+
+    stage.on_append = interrupt
+    flow = turn(task(), journal)
+    if isinstance(cause, Stopped):
+        assert stage.run(flow).text == "Hello"
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            stage.run(flow)
+    assert [type(record) for record in stage.records] == [TurnStarted, Replied, TurnEnded]
+    assert stage.kinds[-1] == "Release"
+
+
+def test_a_journal_that_was_torn_is_read_anew_and_not_written_again() -> None:
+    stage, journal = Stage([*WHOLE, *WHOLE]), Journal()
+
+    class Torn(Journal):
+        def advance(self, version: int) -> None:
+            if self.history[-1].role == "assistant":
+                raise KeyboardInterrupt
+            super().advance(version)
+
+    torn = Torn()
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(turn(task(), torn))
+    assert [type(record) for record in stage.records] == [TurnStarted, Replied, TurnEnded]
+    journal.torn, journal.version = True, 99
+    stage.run(turn(task("again", turn_id="t2"), journal))
+    assert [message.text for message in journal.messages] == ["hello", "Hello", "again", "Hello"]
+
+
+@pytest.mark.parametrize("policy", ["reject", "fork"])
+def test_a_turn_that_is_sent_twice_waits_for_itself(policy: str) -> None:
+    running = [TurnStarted("t1", user("hello"))]
+    stage = Stage([SSE, delta("Hello") + finish()], running, busy=2)
+    reply = stage.run(turn(task(named=True, on_busy=policy), Journal()))
+    assert (reply.text, reply.conversation) == ("Hello", "c")
+    assert "Divert" not in stage.kinds
+    silent = Stage(WHOLE, busy=1)
+    assert silent.run(turn(task(named=True, on_busy=policy), Journal())).text == "Hello"
+    assert silent.kinds.count("Look") == 1
+
+
 # --- the projection
 
 

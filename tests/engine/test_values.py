@@ -211,6 +211,10 @@ def test_a_draft_gives_each_piece_once() -> None:
     assert builder.take() == PartialReply("t", "ac", "b")
     assert builder.take() is None
     assert builder.message("x").text == "before ac"
+    so_far = builder.so_far()
+    assert so_far is not None
+    assert (so_far.text, so_far.interrupted) == ("before ac", True)
+    assert Builder("t").so_far() is None
 
 
 texts = st.text(alphabet="ab ", max_size=12)
