@@ -7,7 +7,7 @@ runs the flow. Logic belongs in the engine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -18,6 +18,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
 from agentkit._runtime.backend import Backend, backend_for
+from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import Session, holder_of, new_id
 from agentkit._runtime.steps import Steps
 from agentkit._runtime.transport import StopSignal
@@ -26,8 +27,7 @@ from agentkit.events import Reply
 from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
-from agentkit.store import Rewound, Store
-from agentkit.stores import open_store
+from agentkit.store import Store
 from agentkit.usage import Usage
 
 if TYPE_CHECKING:
@@ -35,31 +35,6 @@ if TYPE_CHECKING:
     from agentkit._runtime.blocking import Turn
     from agentkit._runtime.ratelimit import RateLimiter
     from agentkit.sim import Simulator
-
-
-class _OpenStore:
-    """A store that was opened here, closed with the last conversation or turn that uses it."""
-
-    def __init__(self, spec: str | Store | None) -> None:
-        from agentkit.config import store_path
-
-        self.store = open_store(spec, default_path=store_path)
-        self._ours = self.store is not spec
-        self._users = 0
-        self._lock = threading.Lock()
-
-    def enter(self) -> Callable[[], None]:
-        """Use the store, until what this returns is called."""
-        with self._lock:
-            self._users += 1
-        return self.leave
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            last = self._users == 0
-        if last and self._ours:
-            self.store.close()
 
 
 class _Face:
@@ -130,7 +105,7 @@ class _Face:
         self._imports = _given(messages)
         self._on_busy: OnBusy = on_busy
         self._name = name or new_id()
-        self._opened = _OpenStore(store)
+        self._opened = OpenStore(store)
         _ = self._opened.enter()
         self._closed = False
         self._loaded: Journal | None = None
@@ -241,25 +216,12 @@ class _Face:
         name = name or f"{self._name}-{new_id()[:8]}"
         imports = self._imports if journal.version else self._imports[:keep]
         vars(other).update(_name=name, _imports=imports, _loaded=None, _loading=threading.Lock())
-        store = self._opened.store
         if journal.version:
-            version = self._written(journal)
-            store.fork(self._name, name, at=version)
-            if keep < count:
-                _rewind(store, name, keep, version)
-        elif store.read(name):
+            self._opened.fork(self._name, name, known=journal.version, keep=keep if keep < count else None)
+        elif self._opened.store.read(name):
             raise InvalidInput(f"a conversation {name!r} exists already; choose another name for the fork")
         _ = self._opened.enter()
         return other
-
-    def _written(self, journal: Journal) -> int:
-        """The version of the conversation, with what a turn that is not over has delivered so far."""
-        store = self._opened.store
-        holder = holder_of(store, self._name)
-        if holder is not None:
-            holder.look_after(renew=False)
-        later = store.read(self._name, after=journal.version)
-        return later[-1].version if later else journal.version
 
     def _close(self) -> None:
         if not self._closed:
@@ -293,15 +255,6 @@ def _question(prompt: Prompt) -> Message:
     if asked.role != "user":
         raise InvalidInput(f"a turn begins with a message of the user, not of the {asked.role}: {asked.text[:60]!r}")
     return asked
-
-
-def _rewind(store: Store, name: str, keep: int, version: int) -> None:
-    session = Session(store, name, None, lambda: None)
-    try:
-        if session.acquire(version) is not None:
-            _ = session.append([Rewound(keep)], durable=True)
-    finally:
-        session.release()
 
 
 class Conversation(_Face):
