@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -578,6 +579,15 @@ def test_one_conversation_serves_many_threads(backend: dict[str, Any], store: st
         assert sorted(int(message.text) for message in chat.messages[1::2]) == list(range(12))
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_mid_reply_keeps_what_was_delivered(backend: dict[str, Any], store: str) -> None:
     with Conversation(backend["model"], store=store) as chat:
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
