@@ -384,7 +384,7 @@ ENDLESS: tuple[Fault, ...] = (
         "blank lines for ever, fast",
         (*begun(FIRST), forever(chunk(b"\n" * 4000))),
         fails(LimitExceeded, partial=HALF),
-        limits=Limits(max_reply_bytes=1 << 17),
+        limits=Limits(max_reply_bytes=1 << 14),
     ),
     row(
         "a document for ever",
@@ -406,7 +406,7 @@ ENDLESS: tuple[Fault, ...] = (
         "lines that mean nothing, for ever",
         (*begun(FIRST), forever(chunk(b"who: knows\n" * 5000))),
         fails(LimitExceeded, ProtocolError, partial=HALF),
-        limits=Limits(max_reply_bytes=1 << 17),
+        limits=Limits(max_reply_bytes=1 << 14),
     ),
     row(
         "a tool call for ever",
