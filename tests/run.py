@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     if what == "tests":
         return _run([str(environment(("test",))), *SUITE, *rest])
     if what == "measured":
-        return _run([str(environment(("test",))), *SUITE, "--cov", "--cov-report=", *rest])
+        return _run([str(environment(("test",))), *SUITE, "-n", "3", "--cov", "--cov-report=", *rest])
     if what == "gates":
         return run_gates(environment(("test", "lint")))
     print(__doc__)
