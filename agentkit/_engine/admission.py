@@ -20,7 +20,7 @@ def admitted(task: Task, journal: Journal) -> Flow[tuple[str, Journal]]:
     """
     name, policy, limit = task.conversation, task.on_busy, task.line.limits.max_wait
     if journal.torn:
-        Journal.__init__(journal)
+        journal.clear()
     waited, pause = 0.0, SHORTEST_WAIT
     while (entries := (yield from do(Acquire(journal.version)))) is None:
         if policy in ("reject", "fork"):

@@ -71,7 +71,7 @@ def exchange(
 def _attempt(
     line: Line, wire: HTTPRequest, request: ChatRequest, builder: Builder, echo: PrefixEcho | None
 ) -> Flow[None]:
-    reserved = _rough_tokens(wire, request)
+    reserved = _rough_tokens(wire, request) if line.rate_limited else 0
     if line.rate_limited:
         wait = yield from do(Reserve(reserved))
         if wait > 0:

@@ -86,6 +86,10 @@ class Journal:
     """What a conversation has come to: its history, its turns, its standing instructions."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Know nothing, so that all is read anew."""
         self.torn = False
         """An interruption has hit the middle of a change: read it anew."""
         self.version = 0
