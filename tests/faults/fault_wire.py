@@ -108,5 +108,6 @@ def error(text: str, **more: Any) -> dict[str, Any]:
     return {"error": {"message": text, **more}}
 
 
-HEALTHY_STREAM = chunked(ROLE, said(GOOD), FINISH, DONE)
+HEALTHY_STREAM = (b"".join(chunked(ROLE, said(GOOD), FINISH, DONE)),)
+"""In one piece: a connection is kept where its end comes with the last event, however slow the machine is."""
 HEALTHY_DOCUMENT = sized(dumps(completion(message(GOOD))))
