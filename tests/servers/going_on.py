@@ -1,0 +1,126 @@
+"""Checks of continuation: a reply cut after N tokens and continued must be the reply that was not cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentkit import Conversation
+from agentkit._engine.seam import PrefixEcho
+from agentkit.events import TextDelta
+from agentkit.messages import Text, assistant, user
+from agentkit.provider import Chunk
+from agentkit.usage import FinishReason
+from tests.servers.peer import Answer, Check, NotOffered, Peer, want
+
+STORY = "Tell me a story."
+FLAGS = {"continue_final_message": True, "add_generation_prompt": False}
+
+
+def native(peer: Peer) -> str:
+    """What the server does with a trailing assistant message, against what is said of it."""
+    uncut = _uncut(peer)
+    if not peer.can.prefix:
+        raise NotOffered(f"the server by itself: {_by_itself(peer, uncut)}")
+    wrong: list[str] = []
+    places = _places(peer, uncut)
+    for stream in (False, True):
+        for place in places:
+            head = peer.ask(STORY, max_tokens=place).whole()
+            if head.finish is not FinishReason.LENGTH or not head.text:
+                continue
+            joined = head.text + _continued(peer, head.text, stream=stream)
+            if joined != uncut.text:
+                wrong.append(f"after {place} tokens, stream={stream}: {joined[len(head.text) - 20 :][:80]!r}")
+    want(not wrong, f"{len(wrong)} of {2 * len(places)} differ: {wrong[0] if wrong else ''}")
+    return f"{len(places)} cuts of {len(uncut.text)} characters, whole and streamed"
+
+
+def repeats(peer: Peer) -> str:
+    """Whether a continuation begins with the text that it continues."""
+    if not peer.can.prefix:
+        raise NotOffered("no continuation")
+    head = peer.ask(STORY, max_tokens=20).whole().text
+    seen = {stream: _begins(_go_on(peer, head, stream=stream).text, head) for stream in (False, True)}
+    said = peer.can.repeats_prefix
+    want(said is None or set(seen.values()) == {said}, f"repeats_prefix={said}; whole, streamed: {seen}")
+    return f"repeats_prefix={said}; whole {seen[False]}, streamed {seen[True]}"
+
+
+def resumed(peer: Peer) -> str:
+    """A conversation that was stopped in the middle of a reply goes on to the same end."""
+    uncut = _uncut(peer)
+    with Conversation(**peer.named) as chat:
+        with chat.stream(STORY) as turn:
+            shown = ""
+            for event in turn:
+                shown += event.text if isinstance(event, TextDelta) else ""
+                if len(shown) > len(uncut.text) // 3:
+                    break
+        reply = chat.resume()
+        kept = chat.messages[-1].text
+    if not peer.can.prefix:
+        raise NotOffered(f"begun anew or asked to go on: {reply.outcome}, {len(kept)} characters")
+    want(kept == uncut.text, f"{kept[:40]!r}...{kept[-80:]!r}")
+    return f"stopped after {len(shown)} of {len(kept)} characters"
+
+
+def _uncut(peer: Peer) -> Answer:
+    uncut = peer.ask(STORY).whole()
+    want(uncut.finish is FinishReason.STOP, f"the story has no end of its own: {uncut.finish}")
+    return uncut
+
+
+def _places(peer: Peer, uncut: Answer) -> list[int]:
+    tokens = uncut.usage.output_tokens if uncut.usage is not None else len(uncut.text) // 5
+    step = max(1, tokens // peer.cuts) if peer.cuts else 1
+    return list(range(1, tokens, step))
+
+
+def _go_on(peer: Peer, head: str, *, stream: bool) -> Answer:
+    return peer.ask(STORY, assistant(head), prefix=True, stream=stream).whole()
+
+
+def _continued(peer: Peer, head: str, *, stream: bool) -> str:
+    echo = PrefixEcho(head, "")
+    made: list[Chunk] = []
+    for chunk in _go_on(peer, head, stream=stream).chunks:
+        made += echo.pass_on(chunk)
+    return "".join(chunk.text for chunk in made if isinstance(chunk, TextDelta))
+
+
+def _begins(text: str, head: str) -> bool:
+    return text.startswith(head)
+
+
+def _by_itself(peer: Peer, uncut: Answer) -> str:
+    head = peer.ask(STORY, max_tokens=20).whole().text
+    wire: list[dict[str, Any]] = [{"role": "user", "content": STORY}, {"role": "assistant", "content": head}]
+    found: list[str] = []
+    for name, flags in (("a trailing message", {}), ("the flags of vLLM", FLAGS)):
+        body = {"model": peer.model, "messages": wire, "temperature": 0, "max_tokens": 400, **flags}
+        found.append(f"{name}: {_verdict(peer.ask_raw(body), head, uncut.text)}")
+    return "; ".join(found)
+
+
+def _verdict(answer: Answer, head: str, uncut: str) -> str:
+    if answer.error is not None:
+        return f"refused (HTTP {answer.head.status})"
+    if answer.text == uncut:
+        return "continued, the beginning repeated"
+    return "continued" if head + answer.text == uncut else "a new reply"
+
+
+def parts_survive(peer: Peer) -> str:
+    """An assistant message in the middle of a history is not taken for a prefix."""
+    messages = [user("My name is Ada."), assistant(Text("Nice to meet you, Ada.")), user("What is my name?")]
+    text = peer.ask(*messages).whole().text
+    want("Ada" in text, repr(text[:120]))
+    return repr(text[:60])
+
+
+CHECKS: dict[str, Check] = {
+    "a history with an answer in it": parts_survive,
+    "native continuation": native,
+    "repeated prefix": repeats,
+    "a stopped conversation resumes": resumed,
+}
