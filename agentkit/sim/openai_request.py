@@ -76,7 +76,7 @@ def read_chat(request: SimRequest, window: int) -> ChatBody:
         refuse("you must provide a model parameter", "model")
     _check_numbers(given)
     _check_plain(given)
-    messages, tools = read_messages(given.get("messages")), _tools(given)
+    messages, tools = read_messages(given.get("messages")), read_tools(given)
     prompt = prompt_tokens(messages, tools)
     if prompt >= window:
         raise Refused(overflow(prompt, window))
@@ -155,7 +155,8 @@ def _include_usage(given: Mapping[str, Any]) -> bool:
     return wanted
 
 
-def _tools(given: Mapping[str, Any]) -> tuple[Tool, ...]:
+def read_tools(given: Mapping[str, Any]) -> tuple[Tool, ...]:
+    """The tools that a request offers."""
     if "tools" not in given:
         return ()
     tools = as_array(given["tools"])

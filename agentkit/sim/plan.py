@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 FaultKind = Literal["fail", "drop", "stall", "wait"]
+
+THOUGHT = 24
+"""Words of reasoning, where none are named."""
 
 
 @frozen
@@ -69,6 +73,8 @@ class Plan:
     calls: tuple[CallOrder, ...] = ()
     limit: int | None = None
     faults: tuple[Fault, ...] = ()
+    quirks: Mapping[str, str] = field(factory=dict[str, str])
+    """What only some backends can follow, see `agentkit.sim.quirks`."""
 
     def over(self, base: Plan) -> Plan:
         """This plan, with `base` where it is silent: what is said on the one hand, what happens to it on the other."""
@@ -79,8 +85,9 @@ class Plan:
             think=self.think or base.think,
             limit=self.limit or base.limit,
             faults=self.faults or base.faults,
+            quirks={**base.quirks, **self.quirks},
         )
 
     def content(self) -> Plan:
         """Only what is said."""
-        return evolve(self, limit=None, faults=())
+        return evolve(self, limit=None, faults=(), quirks={})

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from agentkit.sim import schema
 from agentkit.sim.chatter import chat, lead
-from agentkit.sim.plan import CallOrder, Count, Plan, Say, Write
+from agentkit.sim.plan import THOUGHT, CallOrder, Count, Plan, Say, Write
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
 from agentkit.sim.thread import Thread
@@ -33,7 +33,7 @@ class Composer:
 
     def whole(self) -> Reply:
         """The reply as if nothing of it had been said."""
-        thought = prose(self.plan.think, self.seed, "thought", self.thread.fingerprint)
+        thought = prose(self._thinking(), self.seed, "thought", self.thread.fingerprint)
         calls = self._calls()
         if calls:
             return Reply(reasoning=thought, calls=calls)
@@ -49,6 +49,12 @@ class Composer:
         if not prefix.text:
             return evolve(whole, reasoning=_tail(whole.reasoning, prefix.reasoning) or "")
         return Reply(text=self._after(whole, prefix.text), calls=whole.calls)
+
+    def _thinking(self) -> int:
+        """Words of reasoning. A model that leaks shows what was to be turned off."""
+        if self.ask.thinks is False and "leak" not in self.plan.quirks:
+            return 0
+        return self.plan.think or (THOUGHT if self.ask.thinks else 0)
 
     def _asked(self, whole: Reply, prefix: Said) -> Reply:
         """The user, not the protocol, asks to go on: there is always something more to say."""

@@ -28,7 +28,8 @@ from typing import Any
 from attrs import evolve
 
 from agentkit.errors import InvalidInput
-from agentkit.sim.plan import CallOrder, Count, Fault, FaultKind, Plan, Say, Speech, Write
+from agentkit.sim import quirks
+from agentkit.sim.plan import THOUGHT, CallOrder, Count, Fault, FaultKind, Plan, Say, Speech, Write
 
 _N = r"\d{1,7}(?:\.\d{1,3})?"
 _SECOND = r"\s*s(?:ec(?:ond)?s?)?\b"
@@ -42,7 +43,6 @@ _NOT_TOOLS = frozenset(
 )
 _NUMBERS = {"once": 1, "twice": 2, "thrice": 3, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb"}
-_DEFAULT_THOUGHT = 24
 _DEFAULT_STALL = 30.0
 _MOST_TIMES = 1000
 _MOST_ORDERS = 32
@@ -114,9 +114,10 @@ def parse(text: str) -> Plan:
     return Plan(
         speech=speech or _count(words) or _write(words),
         calls=calls,
-        think=int(think["n"] or _DEFAULT_THOUGHT) if think else 0,
+        think=int(think["n"] or THOUGHT) if think else 0,
         limit=max(1, int(limit["n"])) if limit else None,
         faults=faults,
+        quirks=quirks.read(words.text),
     )
 
 

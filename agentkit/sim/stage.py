@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from agentkit.sim.plan import Fault
 from agentkit.sim.talk import (
@@ -48,6 +48,7 @@ class Performance:
     faults: tuple[Fault, ...] = ()
     pace: float = 0.0
     prompt_tokens: int = 0
+    quirks: Mapping[str, str] = field(factory=dict[str, str])
 
     def steps(self) -> Iterator[Step]:
         """Everything that happens, in order; ends after `End`, `Drop` or `Break`."""

@@ -52,6 +52,8 @@ class Ask:
     shape: Mapping[str, Any] | None = None
     """The JSON schema that the text must follow."""
     prompt_tokens: int = 0
+    thinks: bool | None = None
+    """Whether the model thinks; None: when it is told to in words."""
 
 
 @frozen(kw_only=True)
