@@ -52,6 +52,7 @@ def _announce(addresses: dict[str, str], *, as_json: bool) -> None:
         screen.say(json.dumps(addresses))
         return
     screen.say("agentkit simulator: no AI behind this. Ctrl-C ends it.")
+    width = max(map(len, addresses))
     for wire, address in addresses.items():
-        screen.say(f"  {wire:<10} {address}")
+        screen.say(f"  {wire:<{width}} {address}")
     screen.note(f'try:  agentkit -m openai/sim --base-url {addresses["openai"]} "write 100 words"')

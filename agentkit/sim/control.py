@@ -1,7 +1,8 @@
 """The control endpoint: reads and changes the state of a simulator from outside, as JSON.
 
 GET answers with the state. POST takes an object and answers with the state after it; each field is optional:
-`{"reset": true, "seed": 1, "pace": 0.02, "window": 8192, "script": ["say done", "fail 429 x2"]}`.
+`{"reset": true, "seed": 1, "pace": 0.02, "window": 8192,
+"profile": "ollama", "script": ["say done", "fail 429 x2"]}`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from agentkit.errors import InvalidInput
 from agentkit.sim.wire import SimResponse, as_array, as_object, json_response, shown
 
 PATH = "/control"
-_FIELDS = frozenset({"reset", "seed", "pace", "window", "script"})
+_SETTINGS = ("profile", "seed", "pace", "window")
+_FIELDS = frozenset({"reset", "script", *_SETTINGS})
 _MOST_PROBLEMS = 20
 
 
 class Controlled(Protocol):
     """What may be read and changed from outside."""
+
+    @property
+    def profile(self) -> str: ...
 
     @property
     def seed(self) -> int: ...
@@ -45,7 +50,7 @@ class Controlled(Protocol):
 
     def reset(self) -> None: ...
 
-    def configure(self, *, seed: Any = None, pace: Any = None, window: Any = None) -> None: ...
+    def configure(self, *, seed: Any = None, pace: Any = None, window: Any = None, profile: Any = None) -> None: ...
 
     def script(self, orders: Iterable[str], /) -> None: ...
 
@@ -66,6 +71,7 @@ def state(simulator: Controlled) -> dict[str, Any]:
     """What can be seen from outside."""
     return {
         "simulator": "agentkit: there is no AI behind this",
+        "profile": simulator.profile,
         "seed": simulator.seed,
         "pace": simulator.pace,
         "window": simulator.window,
@@ -89,7 +95,7 @@ def _apply(simulator: Controlled, value: Any, malformed: str | None) -> None:
         raise InvalidInput(f"script must be a list of commands, not {shown(fields['script'])}")
     if fields.get("reset") is True:
         simulator.reset()
-    simulator.configure(**{name: fields[name] for name in ("seed", "pace", "window") if name in fields})
+    simulator.configure(**{name: fields[name] for name in _SETTINGS if name in fields})
     simulator.script(script)
 
 

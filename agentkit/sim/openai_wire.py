@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from agentkit.sim.openai_request import ChatBody, read_chat
+from agentkit.sim.profiles import PROFILES
 from agentkit.sim.stage import Performance
 from agentkit.sim.talk import (
     Break,
@@ -33,14 +34,15 @@ _DONE = b"data: [DONE]\n\n"
 
 def answer(request: SimRequest, stage: Stage) -> SimResponse | None:
     """Answer a request to one of the paths of this wire."""
-    match request.method, request.path:
-        case "POST", "/v1/chat/completions":
+    base, path = PROFILES[request.profile].path, request.path
+    match request.method, path.replace(base, "", 1) if path.startswith(base) else f"/{path}":
+        case "POST", "/chat/completions":
             return _chat(request, stage)
-        case "GET", "/v1/models":
+        case "GET", "/models":
             return json_response(200, {"object": "list", "data": [_model(MODEL, stage)]})
-        case "GET", path if path.startswith("/v1/models/"):
-            return json_response(200, _model(path.removeprefix("/v1/models/"), stage))
-        case "GET", "/health":
+        case "GET", path if path.startswith("/models/"):
+            return json_response(200, _model(path.removeprefix("/models/"), stage))
+        case "GET", "//health":
             return json_response(200, {"status": "ok", "simulator": True})
         case _:
             return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import InvalidInput
 from agentkit.sim.connection import Connection
 from agentkit.sim.control import PATH
+from agentkit.sim.profiles import addresses
 
 if TYPE_CHECKING:
     from agentkit.sim.simulator import Simulator
@@ -28,7 +29,7 @@ _START = 30.0
 
 def describe(url: str) -> dict[str, str]:
     """The address of each wire."""
-    return {"openai": f"{url}/v1", "control": f"{url}{PATH}"}
+    return {**addresses(url), "control": f"{url}{PATH}"}
 
 
 def _checked(host: str, *, expose: bool) -> str:

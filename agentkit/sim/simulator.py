@@ -9,14 +9,14 @@ import json
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
 
 from attrs import evolve
 
 from agentkit.errors import InvalidInput
-from agentkit.sim import control, openai_wire
+from agentkit.sim import control, openai_wire, profiles
 from agentkit.sim.faultbook import FaultBook, Scripted
 from agentkit.sim.plan import Plan
 from agentkit.sim.reply import Composer
@@ -24,12 +24,12 @@ from agentkit.sim.script import commands, parse
 from agentkit.sim.stage import Performance, failure, length
 from agentkit.sim.talk import Ask, Drop, Failure, Pause, Refused
 from agentkit.sim.thread import Thread, unravel, without_quotes
-from agentkit.sim.wire import Item, SimRequest, SimResponse, Wire
+from agentkit.sim.wire import Item, SimRequest, SimResponse
+from agentkit.sim.wires import WIRES
 
 __all__ = ["Drop", "Pause", "SimRequest", "SimResponse", "Simulator"]
 
-WIRES: tuple[Wire, ...] = (openai_wire.answer,)
-"""Asked in order; the first one that knows the path answers."""
+T = TypeVar("T")
 
 _MOST_LOGGED = 1000
 _MOST_COMMANDS = 10_000
@@ -42,18 +42,35 @@ class Simulator:
         seed: the same seed and the same requests in the same order give the same answers.
         pace: seconds per token.
         window: tokens that prompt and reply share.
+        profile: which server it is, a name in `agentkit.sim.profiles.PROFILES`.
     """
 
-    def __init__(self, seed: int = 0, pace: float = 0.0, window: int = 8192) -> None:
+    def __init__(
+        self, seed: int = 0, pace: float = 0.0, window: int = 8192, *, profile: str = profiles.DEFAULT
+    ) -> None:
         self._lock = threading.Lock()
         self._streaming = 0
-        self.configure(seed=seed, pace=pace, window=window)
+        self.configure(seed=seed, pace=pace, window=window, profile=profile)
         self.reset()
 
-    def configure(self, *, seed: int | None = None, pace: float | None = None, window: int | None = None) -> None:
-        """Change what is given; all or nothing."""
+    def configure(
+        self,
+        *,
+        seed: int | None = None,
+        pace: float | None = None,
+        window: int | None = None,
+        profile: str | None = None,
+    ) -> None:
+        """Change what is given; all or nothing.
+
+        Raises:
+            InvalidInput: a value, or the name of the profile, is none that can be.
+        """
         checked = (_whole("seed", seed, 0), _seconds("pace", pace), _whole("window", window, 16))
+        chosen = None if profile is None else profiles.profile_named(profile)
         with self._lock:
+            if chosen is not None:
+                self.profile = chosen.name
             if checked[0] is not None:
                 self.seed = checked[0]
             if checked[1] is not None:
@@ -62,12 +79,13 @@ class Simulator:
                 self.window = checked[2]
 
     def reset(self) -> None:
-        """Forget all requests, counts and commands; seed, pace and window stay."""
+        """Forget all requests, counts and commands; the settings stay."""
         with self._lock:
             self._log: deque[SimRequest] = deque(maxlen=_MOST_LOGGED)
             self._problems: deque[str] = deque(maxlen=_MOST_LOGGED)
             self._faults = FaultBook()
             self._scripted = Scripted()
+            self._kept: dict[Callable[[], object], object] = {}
             self._received = 0
 
     @property
@@ -117,7 +135,7 @@ class Simulator:
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SimResponse:
         """Answer one request."""
-        path = _path(target)
+        path, query = _split(target)
         value, malformed = _read(body)
         if path == control.PATH:
             return control.answer(self, method, value, malformed)
@@ -125,8 +143,18 @@ class Simulator:
             self._received += 1
             number = self._received
         lower = {name.lower(): content for name, content in headers.items()}
-        request = SimRequest(number=number, method=method, path=path, headers=lower, json=value, malformed=malformed)
-        answer = self._answer(request)
+        name, rest = profiles.routed(path, self.profile)
+        request = SimRequest(
+            number=number,
+            method=method,
+            path=path,
+            query=query,
+            profile=name,
+            headers=lower,
+            json=value,
+            malformed=malformed,
+        )
+        answer = self._answer(evolve(request, path=rest))
         self._remember(evolve(request, problem=answer.problem))
         given = {**answer.headers, "x-request-id": f"req_{number}"}
         return evolve(answer, headers=given, body=self._watched(answer.body))
@@ -148,12 +176,24 @@ class Simulator:
         refused = next((fault for fault in faults if fault.kind == "fail" and fault.after is None), None)
         if refused is not None:
             raise Refused(failure(refused), sum(fault.seconds for fault in faults if fault.kind == "wait"))
-        return Performance(reply=reply, limit=limit, faults=faults, pace=self.pace, prompt_tokens=ask.prompt_tokens)
+        return Performance(
+            reply=reply,
+            limit=limit,
+            faults=faults,
+            pace=self.pace,
+            prompt_tokens=ask.prompt_tokens,
+            quirks=plan.quirks,
+        )
+
+    def keep(self, make: Callable[[], T], /) -> T:
+        """What a wire keeps between requests: made at its first use, forgotten by `reset`."""
+        with self._lock:
+            return cast("T", self._kept.setdefault(make, make()))
 
     def _answer(self, request: SimRequest) -> SimResponse:
         try:
-            answers = (wire(request, self) for wire in WIRES)
-            return next((found for found in answers if found is not None), None) or openai_wire.unknown(request)
+            wire = WIRES.get(request.profile)
+            return (wire and wire(request, self)) or openai_wire.unknown(request)
         except RecursionError:
             return openai_wire.refusal(Failure(status=400, message="the body is nested too deeply", invalid=True))
 
@@ -173,11 +213,12 @@ class Simulator:
                 self._streaming -= 1
 
 
-def _path(target: str) -> str:
+def _split(target: str) -> tuple[str, dict[str, str]]:
     try:
-        return urlsplit(target).path.rstrip("/") or "/"
+        parts = urlsplit(target)
+        return parts.path.rstrip("/") or "/", dict(parse_qsl(parts.query))
     except ValueError:
-        return target
+        return target, {}
 
 
 def _read(body: bytes) -> tuple[Any, str | None]:

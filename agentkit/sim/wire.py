@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
+from agentkit.sim.profiles import DEFAULT
 from agentkit.sim.stage import Performance
 from agentkit.sim.talk import Ask, Drop, Failure, Pause
+
+T = TypeVar("T")
 
 _MOST_SHOWN = 200
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -30,12 +33,16 @@ class SimRequest:
     """Counts from 1."""
     method: str
     path: str
+    """In the log: as it came; for a wire: without the name of the profile."""
+    profile: str = DEFAULT
+    """The name of the profile that it asked."""
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     json: Any = None
     """The body; None where it is no JSON."""
     malformed: str | None = None
     """Why the body is no JSON."""
+    query: Mapping[str, str] = field(factory=dict[str, str])
     problem: str | None = None
     """In the log: why the request breaks the rules, if it does."""
 
@@ -68,6 +75,10 @@ class Stage(Protocol):
 
     def perform(self, ask: Ask, /) -> Performance:
         """Decide what happens; raises `Refused` for an error that was ordered."""
+        ...
+
+    def keep(self, make: Callable[[], T], /) -> T:
+        """What a wire keeps between requests: made at its first use, forgotten with all else."""
         ...
 
 

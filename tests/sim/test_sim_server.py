@@ -21,6 +21,7 @@ from sim_client import CHAT, body
 from agentkit.errors import InvalidInput
 from agentkit.sim import SimServer, Simulator
 from agentkit.sim.http1 import BadRequest, parse_head, render_head
+from agentkit.sim.profiles import PROFILES
 from agentkit.sim.server import _Listener, run, serve
 
 
@@ -84,7 +85,13 @@ def until(condition: Any, seconds: float = 5.0) -> bool:
 
 def test_addresses(server: SimServer) -> None:
     assert server.url.startswith("http://127.0.0.1:")
-    assert server.describe() == {"openai": server.url + "/v1", "control": server.url + "/control"}
+    found = server.describe()
+    assert found["openai"] == server.url + "/v1"
+    assert found["control"] == server.url + "/control"
+    assert found["gravixlayer"] == server.url + "/gravixlayer/v1/inference"
+    assert found["pixigpt"] == server.url + "/pixigpt/v1"
+    assert found["gradient"] == server.url + "/gradient/api"
+    assert set(found) == {*PROFILES, "control"}
 
 
 def test_connections_are_kept(server: SimServer) -> None:

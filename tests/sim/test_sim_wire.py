@@ -225,7 +225,7 @@ def test_a_wire_that_goes_too_deep_is_an_error_of_the_request(monkeypatch: pytes
     def deep(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr("agentkit.sim.simulator.WIRES", (deep,))
+    monkeypatch.setattr("agentkit.sim.simulator.WIRES", {"openai": deep})
     simulator = Simulator()
     assert ask(simulator, "say hi").status == 400
     assert not simulator.clean()
