@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from attrs import evolve
 
-from agentkit.messages import Message, ToolCall, ToolResult
+from agentkit.messages import Message, Part, ToolCall, ToolResult
 
 
 class History:
@@ -49,43 +51,90 @@ class History:
 
 UNANSWERED = "No result: the tool was not run to its end."
 
+_ID_CHARS, _NAME_CHARS = 40, 64
+_FIT = re.compile(r"[A-Za-z0-9_-]+")
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+_ROOM = 8
+"""Characters that a number behind an id may take."""
+
+_Waiting: TypeAlias = list[tuple[str, str]]
+"""Calls without a result: their ids as they are kept, and as they are sent."""
+
 
 def repair(messages: Sequence[Message]) -> list[Message]:
-    """The same messages, fit to send: each call has exactly one result right after it, and no result lacks its call.
+    """The same messages, fit to send to any backend.
 
-    Deterministic, and leaves alone what is right already. Nothing of it is stored.
+    Each call has exactly one result right after it, no result lacks its call, no id stands for two calls, and ids and
+    names are such as the strictest backend takes. Deterministic, and leaves alone what is right already. Nothing of it
+    is stored.
     """
     repaired: list[Message] = []
-    waiting: dict[str, ToolCall] = {}
+    waiting: _Waiting = []
+    taken: dict[str, int] = {}
     for message in messages:
-        if message.role == "tool":
-            results = _answering(message, waiting)
-            if results is not None:
-                repaired.append(results)
+        fit: Message | None = message
+        if any(isinstance(part, ToolResult) for part in message.parts):
+            fit = _answering(message, waiting)
+        if fit is None:
             continue
-        if waiting:
+        if waiting and not all(isinstance(part, ToolResult) for part in fit.parts):
             _answer_all(waiting, repaired)
-        repaired.append(message)
-        if message.role == "assistant":
-            for part in message.parts:
-                if isinstance(part, ToolCall):
-                    waiting[part.id] = part
+        if message.role == "assistant" and message.tool_calls:
+            fit, waiting = _calling(fit, taken)
+        repaired.append(fit)
     _answer_all(waiting, repaired)
     return repaired
 
 
-def _answering(message: Message, waiting: dict[str, ToolCall]) -> Message | None:
+def _answering(message: Message, waiting: _Waiting) -> Message | None:
     """The message without results that nobody waits for; None where nothing is left."""
-    parts = tuple(
-        part
-        for part in message.parts
-        if not isinstance(part, ToolResult) or waiting.pop(part.call_id, None) is not None
-    )
-    if len(parts) == len(message.parts):
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            pair = next((pair for pair in waiting if pair[0] == part.call_id), None)
+            if pair is None:
+                continue
+            waiting.remove(pair)
+            parts.append(part if pair[0] == pair[1] else evolve(part, call_id=pair[1]))
+        else:
+            parts.append(part)
+    made = tuple(parts)
+    if made == message.parts:
         return message
-    return evolve(message, parts=parts) if parts else None
+    return message.memo(f"answering {_ids(made)}", lambda it: evolve(it, parts=made)) if made else None
 
 
-def _answer_all(waiting: dict[str, ToolCall], into: list[Message]) -> None:
-    into.extend(Message("tool", (ToolResult(call_id, UNANSWERED, is_error=True),)) for call_id in waiting)
+def _calling(message: Message, taken: dict[str, int]) -> tuple[Message, _Waiting]:
+    """The message with ids and names that every backend takes, and its calls, which wait for their results now."""
+    parts = tuple(_fit_call(part, taken) if isinstance(part, ToolCall) else part for part in message.parts)
+    waiting = [
+        (kept.id, sent.id)
+        for kept, sent in zip(message.parts, parts, strict=True)
+        if isinstance(kept, ToolCall) and isinstance(sent, ToolCall)
+    ]
+    if all(kept is sent for kept, sent in zip(message.parts, parts, strict=True)):
+        return message, waiting
+    return message.memo(f"calling {waiting}", lambda it: evolve(it, parts=parts)), waiting
+
+
+def _fit_call(call: ToolCall, taken: dict[str, int]) -> ToolCall:
+    call_id = wanted = call.id if _fits(call.id, _ID_CHARS) else _UNFIT.sub("", call.id)[:_ID_CHARS] or "call"
+    while call_id in taken:
+        taken[wanted] += 1
+        call_id = f"{wanted[: _ID_CHARS - _ROOM]}-{taken[wanted]}"
+    taken[call_id] = 1
+    name = call.name if _fits(call.name, _NAME_CHARS) else _UNFIT.sub("_", call.name)[:_NAME_CHARS] or "unknown"
+    return call if (call_id, name) == (call.id, call.name) else evolve(call, id=call_id, name=name)
+
+
+def _fits(word: str, most: int) -> bool:
+    return len(word) <= most and _FIT.fullmatch(word) is not None
+
+
+def _ids(parts: Sequence[Part]) -> list[str]:
+    return [part.call_id for part in parts if isinstance(part, ToolResult)]
+
+
+def _answer_all(waiting: _Waiting, into: list[Message]) -> None:
+    into.extend(Message("tool", (ToolResult(sent, UNANSWERED, is_error=True),)) for _, sent in waiting)
     waiting.clear()

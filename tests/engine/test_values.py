@@ -96,7 +96,10 @@ def test_repair_makes_any_history_valid_and_leaves_a_valid_one_alone(history: li
             assert not waiting
             waiting = [call.id for call in each.tool_calls]
     assert not waiting
-    assert [each for each in repaired if each.role != "tool"] == [each for each in history if each.role != "tool"]
+    said = [[each.text for each in messages if each.role != "tool"] for messages in (repaired, history)]
+    assert said[0] == said[1]
+    used = [call.id for each in repaired for call in each.tool_calls]
+    assert len(used) == len(set(used)), "no id stands for two calls"
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=12))
