@@ -34,6 +34,13 @@ class Recent(Generic[V]):
         if len(self._values) > _MOST:
             self._values.popitem(last=False)
 
+    def pop(self, key: str) -> V | None:
+        return self._values.pop(key, None)
+
+    def values(self) -> tuple[V, ...]:
+        """All of them, the oldest first."""
+        return tuple(self._values.values())
+
 
 @define
 class _Count:

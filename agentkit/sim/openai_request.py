@@ -74,7 +74,7 @@ def read_chat(request: SimRequest, window: int) -> ChatBody:
     model = given.get("model")
     if not isinstance(model, str) or not model:
         refuse("you must provide a model parameter", "model")
-    _check_numbers(given)
+    check_numbers(given)
     _check_plain(given)
     messages, tools = read_messages(given.get("messages")), read_tools(given)
     prompt = prompt_tokens(messages, tools)
@@ -109,7 +109,8 @@ def overflow(used: int, window: int) -> Failure:
     return Failure(status=400, message=message, type="BadRequestError", param="input_tokens", code=400)
 
 
-def _check_numbers(given: Mapping[str, Any]) -> None:
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """Refuse numbers that are out of range, or none."""
     for name, allowed in _NUMBERS.items():
         if name in given:
             _check_number(name, given[name], allowed)

@@ -6,6 +6,7 @@ from attrs import define, field
 
 from agentkit.sim.stage import Performance
 from agentkit.sim.talk import Break, Call, CallPiece, CallStart, Drop, End, Pause, Reason, Speak, Step
+from agentkit.sim.wire import SimResponse
 
 
 @define
@@ -57,3 +58,13 @@ class Whole:
                 self.waited += seconds
             case Drop() | Break() | End():
                 self.outcome = step
+
+
+def broken(answered: SimResponse, performance: Performance) -> SimResponse:
+    """Half of the answer, and then the connection breaks; where it breaks at once, not even the head."""
+    at_once = any(fault.kind == "drop" and fault.after == 0 for fault in performance.faults)
+    items = tuple(answered.body)
+    before = tuple(item for item in items if isinstance(item, Pause))
+    whole = b"".join(item for item in items if isinstance(item, bytes))
+    half = () if at_once else (whole[: len(whole) // 2],)
+    return SimResponse(200, answered.headers, iter((*before, *half, Drop())))
