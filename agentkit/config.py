@@ -1,6 +1,7 @@
 """Settings from arguments, the environment and the user's file, in that order. Read only when asked for.
 
-May hold: which names are read, and where a value came from. Never a network call, never a key in a message.
+May hold: which names are read, what each value means, and where it came from. Never a network call, never a key in a
+message. Every value is a `Setting`, so that whoever refuses it, or is refused because of it, can say where it stands.
 """
 
 from __future__ import annotations
@@ -9,9 +10,52 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
+from attrs import field, frozen
+
 from agentkit.errors import InvalidInput, NotConfigured
 
 APP = "agentkit"
+DEFAULT = "default"
+_ENTRIES = ("base_url", "api_key", "model")
+_LONG_KEY = 12
+
+_ALSO = {
+    ("openai", "base_url"): ("OPENAI_API_BASE",),
+    ("llamacpp", "api_key"): ("LLAMA_API_KEY",),
+    ("lmstudio", "api_key"): ("LM_API_TOKEN",),
+}
+"""What the servers and clients of a backend read themselves, beside `<BACKEND>_BASE_URL`, `_API_KEY` and `_MODEL`."""
+
+
+@frozen(repr=False)
+class Setting:
+    """A value, and where it came from in words; None where nothing says anything."""
+
+    value: str | None
+    origin: str = DEFAULT
+    secret: bool = field(default=False, kw_only=True)
+
+    @property
+    def shown(self) -> str | None:
+        """The value as it may be shown: of a key, that it is there; an address without its password."""
+        if self.value is None or not self.secret:
+            from agentkit.providers.openai_chat import shown_url
+
+            return None if self.value is None else shown_url(self.value)
+        return f"set, ends in {self.value[-2:]!r}" if len(self.value) > _LONG_KEY else "set"
+
+    def __repr__(self) -> str:
+        return f"Setting({self.shown!r}, {self.origin!r})"
+
+
+@frozen(kw_only=True)
+class BackendSettings:
+    """Where a backend is, what opens it, and the model to ask where none is named."""
+
+    backend: str
+    base_url: Setting
+    api_key: Setting
+    model: Setting
 
 
 def config_path() -> Path:
@@ -51,20 +95,38 @@ def user_settings() -> dict[str, Any]:
     import tomllib  # slow to import
 
     path = config_path()
+    data = b""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
+        return tomllib.loads(data.decode())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"the settings in {str(path)!r} cannot be read: {error}") from None
+        raise InvalidInput(f"the settings in {str(path)!r} cannot be read: {_why(error, data)}") from None
 
 
-def setting(name: str) -> str | None:
+def _why(error: OSError | ValueError, data: bytes) -> str:
+    """What is wrong with the file, and in which line."""
+    match error:
+        case OSError():
+            return str(error.strerror)
+        case UnicodeDecodeError():
+            return f"no UTF-8 (at line {_lines(data[: error.start])})"
+        case _:
+            return str(error).replace("at end of document", f"at line {_lines(data)}")
+
+
+def _lines(data: bytes) -> int:
+    return data.count(b"\n") + 1
+
+
+def setting(name: str) -> Setting:
     """One text setting: `AGENTKIT_<NAME>`, else the user's file."""
-    value: object = os.environ.get(f"AGENTKIT_{name.upper()}") or user_settings().get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidInput(f"{name} in {str(config_path())!r} must be a text, not {value!r}")
-    return value or None
+    variable = f"AGENTKIT_{name.upper()}"
+    given = os.environ.get(variable)
+    if given:
+        return Setting(given, f"environment {variable}")
+    return _from_file(user_settings(), name, repr(str(config_path())))
 
 
 def configured_model() -> str:
@@ -73,7 +135,7 @@ def configured_model() -> str:
     Raises:
         NotConfigured
     """
-    model = setting("model")
+    model = setting("model").value
     if model is None:
         raise NotConfigured(
             'no model: name one, as in Conversation("openai/MODEL"), or set AGENTKIT_MODEL, or write '
@@ -82,13 +144,112 @@ def configured_model() -> str:
     return model
 
 
-def backend_settings(backend: str) -> tuple[str | None, str | None]:
-    """Base URL and key: `<BACKEND>_BASE_URL` and `<BACKEND>_API_KEY`, else the backend's table in the user's file."""
-    prefix = backend.upper().replace("-", "_")
+def variables(backend: str, entry: str) -> tuple[str, ...]:
+    """The names in the environment for `base_url`, `api_key` or `model` of a backend, the usual one first."""
+    usual = f"{backend.upper().replace('-', '_')}_{entry.upper()}"
+    return (usual, *_ALSO.get((backend, entry), ()))
+
+
+def backend_settings(backend: str, *, base_url: str | None = None, api_key: str | None = None) -> BackendSettings:
+    """What is said of a backend: arguments, else the environment, else the backend's table in the user's file.
+
+    Raises:
+        InvalidInput: a value cannot be meant; the message names its origin, and never shows a key.
+    """
+    table = _table(backend)
+    given = {"base_url": base_url, "api_key": api_key}
+    found = {entry: _found(backend, entry, given.get(entry), table) for entry in _ENTRIES}
+    return BackendSettings(
+        backend=backend,
+        base_url=_checked_address(found["base_url"]),
+        api_key=_checked_key(found["api_key"]),
+        model=found["model"],
+    )
+
+
+def _found(backend: str, entry: str, given: str | None, table: dict[str, Any]) -> Setting:
+    if given:
+        return Setting(given, f"argument {entry}", secret=entry == "api_key")
+    for name in variables(backend, entry):
+        value = os.environ.get(name, "").strip()
+        if value:
+            return Setting(value, f"environment {name}", secret=entry == "api_key")
+    listening = _where_it_listens(backend) if entry == "base_url" else None
+    return listening or _from_file(table, entry, f"[{backend}] in {str(config_path())!r}")
+
+
+def _table(backend: str) -> dict[str, Any]:
     table: object = user_settings().get(backend, {})
-    own = cast("dict[str, Any]", table) if isinstance(table, dict) else {}
-    found = [os.environ.get(f"{prefix}_{name.upper()}") or own.get(name) for name in ("base_url", "api_key")]
-    for name, value in zip(("base_url", "api_key"), found, strict=True):
-        if value is not None and not isinstance(value, str):
-            raise InvalidInput(f"{backend}.{name} in {str(config_path())!r} must be a text")
-    return found[0] or None, found[1] or None
+    if not isinstance(table, dict):
+        raise InvalidInput(f"{backend} in {str(config_path())!r} must be a table, as in [{backend}], not {table!r}")
+    return cast("dict[str, Any]", table)
+
+
+def _from_file(table: dict[str, Any], entry: str, origin: str) -> Setting:
+    secret = entry == "api_key"
+    value: object = table.get(entry)
+    if value is not None and not isinstance(value, str):
+        said = f"of type {type(value).__name__}" if secret else repr(value)
+        raise InvalidInput(f"{entry}, from {origin}, must be a text, not {said}")
+    return Setting(value.strip(), origin, secret=secret) if value and value.strip() else Setting(None, secret=secret)
+
+
+def _where_it_listens(backend: str) -> Setting | None:
+    """The address of a server from what tells it where to listen."""
+    match backend:
+        case "ollama":
+            name = "OLLAMA_HOST"
+            host = os.environ.get(name, "").strip(" \t\r\n\"'")
+        case "llamacpp":
+            name = "LLAMA_ARG_HOST" if os.environ.get("LLAMA_ARG_HOST") else "LLAMA_ARG_PORT"
+            host, port = os.environ.get("LLAMA_ARG_HOST", ""), os.environ.get("LLAMA_ARG_PORT")
+            host = "" if host.endswith(".sock") else _bracketed(host) + (f":{port}" if port else "")
+        case _:
+            return None
+    origin = f"environment {name}"
+    return Setting(_address(host, {"ollama": 11434, "llamacpp": 8080}[backend], origin), origin) if host else None
+
+
+def _address(text: str, usual_port: int, origin: str) -> str:
+    """The base URL of a server that listens at `[scheme://]host[:port]`; "everywhere" is reached by loopback."""
+    from urllib.parse import urlsplit
+
+    scheme, _, rest = text.rpartition("://")
+    place, slash, path = rest.partition("/")
+    try:
+        parts = urlsplit(f"//{_bracketed(place)}")
+        port = parts.port or {"http": 80, "https": 443}.get(scheme, usual_port)
+    except ValueError:
+        raise InvalidInput(f"{text!r}, from {origin}, is no address such as 127.0.0.1:{usual_port}") from None
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(found := parts.hostname or "", found)  # noqa: S104 - no binding
+    return f"{scheme or 'http'}://{_bracketed(host)}:{port}{(slash + path).rstrip('/')}/v1"
+
+
+def _bracketed(host: str) -> str:
+    """An address of IPv6 as a URL has it."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
+def _checked_address(found: Setting) -> Setting:
+    if found.value is None:
+        return found
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(found.value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if usable and found.value.isprintable() and " " not in found.value:
+        return found
+    hint = "" if "://" in found.value else f"; write http://{(found.shown or '').strip('/')}"
+    raise InvalidInput(
+        f"a base URL begins with http:// or https:// and names a host, not {found.shown!r}, from {found.origin}{hint}"
+    )
+
+
+def _checked_key(found: Setting) -> Setting:
+    key = (found.value or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput(f"the API key from {found.origin} holds characters that no header can carry")
+    return found

@@ -96,8 +96,9 @@ def _named(name: str, base_url: str | None, api_key: str | None, http_client: An
         from agentkit.sim import Simulator
 
         return _simulated(wanted or "sim", Simulator(), base_url, api_key, http_client)
-    url, key = backend_settings(backend)
-    provider = get_provider(backend, base_url=base_url or url, api_key=api_key or key)
+    found = backend_settings(backend, base_url=base_url, api_key=api_key)
+    provider = get_provider(backend, base_url=found.base_url.value, api_key=found.api_key.value)
+    wanted = wanted or found.model.value or ""
     if not wanted:
         raise NotConfigured(f"{backend} needs a model: name it as '{backend}/MODEL'")
     return Backend(provider, wanted, http_client, None)

@@ -6,7 +6,8 @@ May hold wording: what happened, where the value came from, what to type. Never 
 from __future__ import annotations
 
 from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, UsageError
-from agentkit.cli._settings import key_name, key_origin, url_origin
+from agentkit.cli._settings import key_origin, url_origin
+from agentkit.config import variables
 from agentkit.errors import (
     AgentKitError,
     AuthError,
@@ -70,7 +71,7 @@ def _about_key(backend: str) -> str:
         return ""
     origin = key_origin(backend)
     if origin is None:
-        return f"No key was sent. Try: export {key_name(backend)}=..."
+        return f"No key was sent. Try: export {variables(backend, 'api_key')[0]}=..."
     return f"The key came from {origin}. Put a valid one there; agentkit models shows what is found"
 
 

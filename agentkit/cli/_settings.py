@@ -6,14 +6,13 @@ keys are never read here, only whether they are there.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from agentkit.cli._codes import UsageError
-from agentkit.config import config_path, setting, user_settings
+from agentkit.config import BackendSettings, Setting, backend_settings, config_path, setting
 from agentkit.errors import AgentKitError, NotConfigured
 
 if TYPE_CHECKING:
@@ -72,41 +71,31 @@ def simulator(pace: float | None, *, watched: bool) -> Simulator:
 
 def configured() -> tuple[str | None, str]:
     """The model that the environment or the user's file names, and which of them."""
-    name = setting("model")
-    if name is None:
-        return None, "nothing is configured"
-    return name, "AGENTKIT_MODEL" if os.environ.get("AGENTKIT_MODEL") else str(config_path())
+    found = setting("model")
+    return found.value, short(found.origin) if found.value else "nothing is configured"
 
 
-def _prefix(backend: str) -> str:
-    return backend.upper().replace("-", "_")
-
-
-def key_name(backend: str) -> str:
-    """The variable that holds the key of `backend`."""
-    return f"{_prefix(backend)}_API_KEY"
+def short(origin: str) -> str:
+    """The origin of a value without what goes without saying."""
+    return origin.removeprefix("environment ").removeprefix("argument ")
 
 
 def key_origin(backend: str) -> str | None:
     """Where the key of `backend` comes from."""
-    return _origin(key_name(backend), backend, "api_key")
+    return _origin(backend, lambda settings: settings.api_key)
 
 
 def url_origin(backend: str) -> str | None:
     """Where the address of `backend` comes from, if it is not the usual one."""
-    return _origin(f"{_prefix(backend)}_BASE_URL", backend, "base_url")
+    return _origin(backend, lambda settings: settings.base_url)
 
 
-def _origin(variable: str, backend: str, entry: str) -> str | None:
-    if os.environ.get(variable):
-        return variable
+def _origin(backend: str, entry: Callable[[BackendSettings], Setting]) -> str | None:
     try:
-        table: object = user_settings().get(backend)
+        found = entry(backend_settings(backend))
     except AgentKitError:
         return None
-    if isinstance(table, dict) and cast("dict[str, Any]", table).get(entry):
-        return f"[{backend}] in {config_path()}"
-    return None
+    return short(found.origin) if found.value else None
 
 
 def backends() -> Sequence[str]:

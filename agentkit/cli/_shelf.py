@@ -94,7 +94,7 @@ def open_shelf(given: str | None, *, kept: bool = True) -> Shelf:
     """The store that the options, the environment or the user's file name; SQLite in the user's folder otherwise."""
     if not kept:
         return Shelf(open_store(None, default_path=store_path), kept=False)
-    return Shelf(open_store(given or setting("store") or "sqlite", default_path=store_path))
+    return Shelf(open_store(given or setting("store").value or "sqlite", default_path=store_path))
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def _keys() -> Finding:
 
 
 def _store(arguments: Namespace) -> Finding:
-    spec = arguments.store or setting("store") or "sqlite"
+    spec = arguments.store or setting("store").value or "sqlite"
     path = _file(spec)
     if path is None:
         open_store(spec).close()

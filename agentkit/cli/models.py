@@ -8,8 +8,8 @@ from typing import Any
 
 from agentkit.cli import _codes
 from agentkit.cli._screen import Screen
-from agentkit.cli._settings import backends, configured, key_name, key_origin, url_origin
-from agentkit.config import backend_settings
+from agentkit.cli._settings import backends, configured, key_origin, url_origin
+from agentkit.config import backend_settings, variables
 from agentkit.errors import AgentKitError
 
 _WANT_A_KEY = ("gravixlayer", "openai", "pixigpt")
@@ -44,7 +44,7 @@ def _address(name: str) -> str | None:
     from agentkit.providers import get_provider
 
     try:
-        url, _ = backend_settings(name)
+        url = backend_settings(name).base_url.value
         return getattr(get_provider(name, base_url=url), "base_url", None)
     except AgentKitError as error:
         return f"({error})"
@@ -59,7 +59,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
     if row["name"] == "sim":
         return "sim", "needs none", "in this process; no AI behind it"
-    missing = f"{key_name(row['name'])} is not set" if row["name"] in _WANT_A_KEY else "needs none"
+    missing = f"{variables(row['name'], 'api_key')[0]} is not set" if row["name"] in _WANT_A_KEY else "needs none"
     key = f"from {row['key']}" if row["key"] else missing
     origin = f" (from {row['address_origin']})" if row["address_origin"] else ""
     return row["name"], key, f"{row['address'] or '?'}{origin}"

@@ -31,14 +31,14 @@ _PASSWORD = re.compile("(?:^|//)[^/:@]*:([^/]*)@")
 
 def _base_url(value: str) -> str:
     if "://" not in value:
-        raise InvalidInput(f"a base URL begins with http:// or https://, not {_shown(value)}")
+        raise InvalidInput(f"a base URL begins with http:// or https://, not {shown_url(value)!r}")
     return value.rstrip("/")
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """The address without the password that it may hold."""
     found = _PASSWORD.search(url)
-    return repr(url if found is None else f"{url[: found.start(1)]}***{url[found.end(1) :]}")
+    return url if found is None else f"{url[: found.start(1)]}***{url[found.end(1) :]}"
 
 
 def _api_key(value: str | None) -> str | None:
@@ -97,7 +97,7 @@ def _secrets(provider: OpenAIChat) -> tuple[str, ...]:
 class OpenAIChat:
     """A server that speaks the dialect; headers of the caller win over those made here."""
 
-    base_url: str = field(converter=_base_url, repr=_shown)
+    base_url: str = field(converter=_base_url, repr=lambda url: repr(shown_url(url)))
     api_key: str | None = field(default=None, converter=_api_key, repr=False)
     dialect: Dialect = OPENAI
     headers: tuple[tuple[str, str], ...] = field(
