@@ -48,6 +48,13 @@ class History:
         """The first `keep` messages."""
         return History(self._items, min(keep, self._length))
 
+    def common(self, other: History) -> int:
+        """How many messages at the beginning are the same in both."""
+        length = min(self._length, other._length)
+        if self._items is other._items:
+            return length
+        return next((place for place in range(length) if self._items[place] is not other._items[place]), length)
+
 
 UNANSWERED = "No result: the tool was not run to its end."
 
@@ -61,16 +68,16 @@ _Waiting: TypeAlias = list[tuple[str, str]]
 """Calls without a result: their ids as they are kept, and as they are sent."""
 
 
-def repair(messages: Sequence[Message]) -> list[Message]:
+def repair(messages: Sequence[Message], taken: dict[str, int] | None = None) -> list[Message]:
     """The same messages, fit to send to any backend.
 
     Each call has exactly one result right after it, no result lacks its call, no id stands for two calls, and ids and
     names are such as the strictest backend takes. Deterministic, and leaves alone what is right already. Nothing of it
-    is stored.
+    is stored. `taken` holds the ids of the calls before these, and gets those of these.
     """
     repaired: list[Message] = []
     waiting: _Waiting = []
-    taken: dict[str, int] = {}
+    taken = {} if taken is None else taken
     for message in messages:
         fit: Message | None = message
         if any(isinstance(part, ToolResult) for part in message.parts):
