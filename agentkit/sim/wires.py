@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agentkit.sim import openai_wire, pixigpt_wire
+from agentkit.sim import gradient_wire, openai_wire, pixigpt_wire
 from agentkit.sim.wire import Wire
 
 _OPENAI_LIKE = (
@@ -26,5 +26,6 @@ _OPENAI_LIKE = (
 
 WIRES: Mapping[str, Wire] = {
     **dict.fromkeys(_OPENAI_LIKE, openai_wire.answer),
+    "gradient": gradient_wire.answer,
     "pixigpt": pixigpt_wire.answer,
 }
