@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
 from agentkit._engine.history import History
@@ -57,7 +57,7 @@ class Shape:
 
     name: str
     description: str = ""
-    parameters: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    parameters: dict[str, Any] = field(factory=dict[str, Any])
 
 
 def history(*messages: Message) -> History:
