@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from agentkit import AsyncConversation, Conversation
@@ -108,10 +109,13 @@ def json_mode(peer: Peer) -> str:
     if not peer.can.json_mode:
         raise NotOffered(f"the server {'obeys' if obeyed else 'does not obey'}: {answer.error or answer.text[:60]!r}")
     want(obeyed, str(answer.error or repr(answer.text[:200])))
-    return repr(answer.text.strip())
+    return f"{answer.text.strip()!r}, {answer.finish}"
 
 
 def _is_bound(answer: Answer) -> bool:
+    """A small model may fill the rest of its tokens with blanks, which JSON allows."""
+    if answer.finish is FinishReason.LENGTH:
+        return re.match(r'\s*\{\s*"ok"\s*:', answer.text) is not None
     try:
         value = json.loads(answer.text)
     except ValueError:

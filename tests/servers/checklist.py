@@ -45,14 +45,15 @@ def main(arguments: list[str]) -> int:
         key=given.key,
         cuts=given.cuts,
         overflow_words=given.overflow_words,
+        story=given.story,
     )
     label = given.server or given.backend
     found = record.discovery(peer)
     for line in record.told(found):
         print("     ", line)
     _write(given.discovery, {"server": label, "paths": found})
-    for file, question in zip(given.case or (), given.question or ("Say river.",), strict=False):
-        _write(file, record.case(peer, label, question))
+    if given.exchanges is not None:
+        _write(given.exchanges, record.exchanges(peer, label))
     findings = [_shown(run(name, check, peer)) for name, check in CHECKS.items() if given.only in name]
     _write(given.json, _report(label, given, findings))
     tally = Counter(finding.verdict for finding in findings)
@@ -107,10 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--only", default="", help="only the checks with this in their name")
     made.add_argument("--cuts", type=int, default=24, help="places to cut the continued reply at; 0: every one")
     made.add_argument("--overflow-words", type=int, default=3000, help="words that do not fit the window")
+    made.add_argument("--story", default="Tell me a story.", help="a question with a long answer that ends by itself")
     made.add_argument("--json", type=Path, help="write the findings to this file")
     made.add_argument("--discovery", type=Path, help="write what the server says of itself to this file")
-    made.add_argument(
-        "--case", type=Path, action="append", help="write an exchange for the provider tests to this file"
-    )
-    made.add_argument("--question", action="append", help="what the exchange is about")
+    made.add_argument("--exchanges", type=Path, help="write answers and refusals for the provider tests to this file")
     return made

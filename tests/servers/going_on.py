@@ -7,12 +7,11 @@ from typing import Any
 from agentkit import Conversation
 from agentkit._engine.seam import PrefixEcho
 from agentkit.events import TextDelta
-from agentkit.messages import Text, assistant, user
+from agentkit.messages import Message, Reasoning, Text, assistant, user
 from agentkit.provider import Chunk
 from agentkit.usage import FinishReason
 from tests.servers.peer import Answer, Check, NotOffered, Peer, want
 
-STORY = "Tell me a story."
 FLAGS = {"continue_final_message": True, "add_generation_prompt": False}
 
 
@@ -25,12 +24,12 @@ def native(peer: Peer) -> str:
     places = _places(peer, uncut)
     for stream in (False, True):
         for place in places:
-            head = peer.ask(STORY, max_tokens=place).whole()
-            if head.finish is not FinishReason.LENGTH or not head.text:
+            head = peer.ask(peer.story, max_tokens=place).whole()
+            if head.finish is not FinishReason.LENGTH or not (head.text or head.reasoning):
                 continue
-            joined = head.text + _continued(peer, head.text, stream=stream)
-            if joined != uncut.text:
-                wrong.append(f"after {place} tokens, stream={stream}: {joined[len(head.text) - 20 :][:80]!r}")
+            joined = _joined(peer, head, stream=stream)
+            if joined != (uncut.reasoning, uncut.text):
+                wrong.append(f"after {place} tokens, stream={stream}: {head.text[-20:]!r}, then {joined}"[:300])
     want(not wrong, f"{len(wrong)} of {2 * len(places)} differ: {wrong[0] if wrong else ''}")
     return f"{len(places)} cuts of {len(uncut.text)} characters, whole and streamed"
 
@@ -39,8 +38,9 @@ def repeats(peer: Peer) -> str:
     """Whether a continuation begins with the text that it continues."""
     if not peer.can.prefix:
         raise NotOffered("no continuation")
-    head = peer.ask(STORY, max_tokens=20).whole().text
-    seen = {stream: _begins(_go_on(peer, head, stream=stream).text, head) for stream in (False, True)}
+    head = peer.ask(peer.story, max_tokens=40).whole()
+    want(head.text, "no text within 40 tokens")
+    seen = {stream: _go_on(peer, head, stream=stream).text.startswith(head.text) for stream in (False, True)}
     said = peer.can.repeats_prefix
     want(said is None or set(seen.values()) == {said}, f"repeats_prefix={said}; whole, streamed: {seen}")
     return f"repeats_prefix={said}; whole {seen[False]}, streamed {seen[True]}"
@@ -50,7 +50,7 @@ def resumed(peer: Peer) -> str:
     """A conversation that was stopped in the middle of a reply goes on to the same end."""
     uncut = _uncut(peer)
     with Conversation(**peer.named) as chat:
-        with chat.stream(STORY) as turn:
+        with chat.stream(peer.story) as turn:
             shown = ""
             for event in turn:
                 shown += event.text if isinstance(event, TextDelta) else ""
@@ -65,7 +65,7 @@ def resumed(peer: Peer) -> str:
 
 
 def _uncut(peer: Peer) -> Answer:
-    uncut = peer.ask(STORY).whole()
+    uncut = peer.ask(peer.story).whole()
     want(uncut.finish is FinishReason.STOP, f"the story has no end of its own: {uncut.finish}")
     return uncut
 
@@ -76,25 +76,25 @@ def _places(peer: Peer, uncut: Answer) -> list[int]:
     return list(range(1, tokens, step))
 
 
-def _go_on(peer: Peer, head: str, *, stream: bool) -> Answer:
-    return peer.ask(STORY, assistant(head), prefix=True, stream=stream).whole()
+def _go_on(peer: Peer, head: Answer, *, stream: bool) -> Answer:
+    thought = (Reasoning(head.reasoning),) if head.reasoning else ()
+    said = (Text(head.text),) if head.text else ()
+    return peer.ask(peer.story, Message("assistant", (*thought, *said)), prefix=True, stream=stream).whole()
 
 
-def _continued(peer: Peer, head: str, *, stream: bool) -> str:
-    echo = PrefixEcho(head, "")
+def _joined(peer: Peer, head: Answer, *, stream: bool) -> tuple[str, str]:
+    """Reasoning and text, as a resumed turn would have them."""
+    echo = PrefixEcho(head.text, head.reasoning)
     made: list[Chunk] = []
     for chunk in _go_on(peer, head, stream=stream).chunks:
-        made += echo.pass_on(chunk)
-    return "".join(chunk.text for chunk in made if isinstance(chunk, TextDelta))
-
-
-def _begins(text: str, head: str) -> bool:
-    return text.startswith(head)
+        made += echo.pass_on(chunk) if peer.can.repeats_prefix is not False else (chunk,)
+    more = Answer(head.head, b"", tuple(made))
+    return head.reasoning + more.reasoning, head.text + more.text
 
 
 def _by_itself(peer: Peer, uncut: Answer) -> str:
-    head = peer.ask(STORY, max_tokens=20).whole().text
-    wire: list[dict[str, Any]] = [{"role": "user", "content": STORY}, {"role": "assistant", "content": head}]
+    head = peer.ask(peer.story, max_tokens=20).whole().text
+    wire: list[dict[str, Any]] = [{"role": "user", "content": peer.story}, {"role": "assistant", "content": head}]
     found: list[str] = []
     for name, flags in (("a trailing message", {}), ("the flags of vLLM", FLAGS)):
         body = {"model": peer.model, "messages": wire, "temperature": 0, "max_tokens": 400, **flags}

@@ -112,6 +112,8 @@ class Peer:
     cuts: int = 24
     """At how many places the continued reply is cut; 0 is at every one."""
     overflow_words: int = 3000
+    story: str = "Tell me a story."
+    """A question with a long answer that ends by itself."""
     transport: HTTPTransport = field(factory=HTTPTransport)
 
     @cached_property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from attrs import asdict
+
 from agentkit.errors import AgentKitError
 from tests.servers.peer import Answer, Peer
 from tests.servers.tools import ADD, QUESTION
@@ -24,6 +26,10 @@ PATHS = (
     "/api/v0/models",
     "/get_model_info",
     "/server_info",
+    "/info",
+    "/cluster/status_json",
+    "/api/ps",
+    "/api/v1/models",
     "/load",
     "/metrics",
     "/health/liveliness",
@@ -77,25 +83,44 @@ def told(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def case(peer: Peer, server: str, question: str) -> dict[str, Any]:
-    """A streamed and a whole answer, and the refusals, as the provider tests replay them."""
-    offered: dict[str, Any] = {"extra": {"tools": [ADD]}} if question == QUESTION else {}
-    whole, stream = peer.ask(question, **offered), peer.ask(question, stream=True, **offered)
-    used = whole.usage
-    usage = None if used is None else {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
+def exchanges(peer: Peer, server: str) -> dict[str, Any]:
+    """Streamed and whole answers and the refusals, as the provider tests replay them."""
+    asked: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("Say river.", {}),
+        ("Count to 12.", {"max_tokens": 5}),
+        (QUESTION, {"extra": {"tools": [ADD]}}),
+    )
     return {
         "server": server,
-        "stream": stream.body.decode().splitlines(),
-        "whole": json.loads(whole.body),
+        "backend": peer.backend,
+        "model": peer.model,
+        "exchanges": [_exchange(peer, question, settings) for question, settings in asked],
+        "errors": [_refusal(answer) for answer in _refused(peer)],
+    }
+
+
+def _exchange(peer: Peer, question: str, settings: dict[str, Any]) -> dict[str, Any]:
+    peer.ask(question, **settings).whole()  # from here on the prompt is cached, and counted alike
+    whole, stream = (peer.ask(question, stream=stream, **settings).whole() for stream in (False, True))
+    return {
+        "stream": _steady(stream).splitlines(),
+        "whole": json.loads(_steady(whole)),
         "expect": {
             "text": whole.text,
             "reasoning": whole.reasoning,
-            "calls": [[call.id, call.name, call.raw] for call in whole.calls],
+            "calls": [[f"call_{number}", call.name, call.raw] for number, call in enumerate(whole.calls)],
             "finish": str(whole.finish),
-            "usage": usage,
+            "usage": None if whole.usage is None else asdict(whole.usage, filter=lambda _, value: bool(value)),
         },
-        "errors": [_refusal(answer) for answer in _refused(peer)],
     }
+
+
+def _steady(answer: Answer) -> str:
+    """The body with the ids of its calls by their number: they are random."""
+    text = answer.body.decode()
+    for number, call in enumerate(answer.calls):
+        text = text.replace(f'"{call.id}"', f'"call_{number}"')
+    return text
 
 
 def _refused(peer: Peer) -> list[Answer]:

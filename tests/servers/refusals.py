@@ -33,7 +33,7 @@ def too_much_asked(peer: Peer) -> str:
     answer = peer.ask("Hello", max_tokens=10_000_000)
     if answer.error is None:
         raise NotOffered("taken; the window ends the reply")
-    want(isinstance(answer.error, ContextOverflow), _told(answer.error))
+    want(isinstance(answer.error, BadRequest), _told(answer.error))
     return _told(answer.error)
 
 
