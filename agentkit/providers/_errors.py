@@ -47,7 +47,8 @@ _LIMIT = re.compile(
 # no counts of the prompt: "at least" of a server that stops counting, "characters", and the output that was asked for
 _USED = re.compile(
     r"(?:your request has |your prompt contains |messages resulted in |requested a total of "
-    r"|you requested |input length \(|the input \(|request \(|Trying to keep the first )(\d{1,15})(?!\d| characters| output)",
+    r"|you requested |input length \(|the input \(|request \(|Trying to keep the first )"
+    r"(\d{1,15})(?!\d| characters| output)",
     re.IGNORECASE,
 )
 _QUOTA = re.compile(r"insufficient_quota|quota|billing", re.IGNORECASE)
