@@ -143,7 +143,7 @@ class _JobDecoder:
         if self._job == COMPLETED:
             self._done = COMPLETED
         if Facts.of(data).words:
-            self._keep(text)
+            self._kept = text[: 4 * BODY_CHARS]
 
     def _reply(self, data: dict[str, Any], out: list[Chunk]) -> None:
         delta = {"content": data.get("content"), "reasoning_content": data.get("reasoningContent")}
