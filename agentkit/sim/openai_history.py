@@ -12,13 +12,13 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 _NOT_TEXT = {"image_url": "[image]", "input_audio": "[audio]", "file": "[file]"}
 
 
-def refuse(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
+def refuse(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> NoReturn:
     """The request breaks the rules.
 
     Raises:
         Refused
     """
-    raise Refused(Failure(status=400, message=message, param=param, code=code, invalid=True))
+    raise Refused(Failure(status=status, message=message, param=param, code=code, invalid=True))
 
 
 def refuse_type(name: str, expected: str, value: Any) -> NoReturn:
@@ -26,8 +26,8 @@ def refuse_type(name: str, expected: str, value: Any) -> NoReturn:
     refuse(f"Invalid type for '{name}': expected {expected}, but got {shown(value)} instead.", name, "invalid_type")
 
 
-def read_messages(given: Any) -> tuple[Said, ...]:
-    """The messages of a request.
+def read_messages(given: Any, *, disorder: int = 400) -> tuple[Said, ...]:
+    """The messages of a request; `disorder` is the status where each is valid, but not their order.
 
     Raises:
         Refused: one of them, or their order, breaks the rules.
@@ -38,7 +38,7 @@ def read_messages(given: Any) -> tuple[Said, ...]:
     if not items:
         refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
     messages = tuple(_message(item, f"messages.[{place}]") for place, item in enumerate(items))
-    _check_order(messages)
+    _check_order(messages, disorder)
     return messages
 
 
@@ -135,13 +135,13 @@ def _check_filled(said: Said, where: str) -> None:
             return
 
 
-def _check_order(messages: tuple[Said, ...]) -> None:
+def _check_order(messages: tuple[Said, ...], status: int) -> None:
     """Each call is answered before the next message that is no result, and each result answers a call."""
     open_calls: set[str] = set()
     for place, said in enumerate(messages):
         where = f"messages.[{place}]"
         if said.role != "tool":
-            _check_answered(open_calls, where)
+            _check_answered(open_calls, where, status)
             open_calls = {call.id for call in said.calls}
         elif said.call_id in open_calls:
             open_calls.discard(said.call_id)
@@ -150,14 +150,16 @@ def _check_order(messages: tuple[Said, ...]) -> None:
                 "Invalid parameter: messages with role 'tool' must be a response to a preceding message with "
                 f"'tool_calls'; {shown(said.call_id)} answers none.",
                 f"{where}.role",
+                status=status,
             )
-    _check_answered(open_calls, "messages")
+    _check_answered(open_calls, "messages", status)
 
 
-def _check_answered(open_calls: set[str], where: str) -> None:
+def _check_answered(open_calls: set[str], where: str, status: int) -> None:
     if open_calls:
         refuse(
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
             f"'tool_call_id'. These have no response: {', '.join(sorted(open_calls))}.",
             where,
+            status=status,
         )

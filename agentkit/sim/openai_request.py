@@ -1,8 +1,7 @@
-"""Reads and checks the body of a chat completions request. Mistakes are told as OpenAI does; unknown fields pass."""
+"""Reads and checks the body of a chat completions request, as the server of an accent does."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -10,13 +9,15 @@ from typing import Any
 
 from attrs import frozen
 
+from agentkit.sim.accent import Accent, Asked, is_harmony
+from agentkit.sim.openai_fit import fitted, overflow, prompt_tokens
 from agentkit.sim.openai_history import read_messages, refuse, refuse_type
+from agentkit.sim.openai_trailing import opening
 from agentkit.sim.talk import Ask, Failure, Refused, Said, Tool
-from agentkit.sim.text import count_tokens
 from agentkit.sim.wire import SimRequest, as_array, as_object, shown
 
-_PER_MESSAGE = 4
-"""Tokens that frame a message."""
+__all__ = ["ChatBody", "check_numbers", "overflow", "prompt_tokens", "read_chat", "read_tools"]
+
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
@@ -59,54 +60,109 @@ class ChatBody:
     ask: Ask
     stream: bool = False
     include_usage: bool = False
+    counts_each: bool = False
+    """Usage on every event."""
+    echo: Said | None = None
+    """What the reply repeats before it goes on."""
+    hides: bool = False
+    """Reasoning is not shown."""
 
 
-def read_chat(request: SimRequest, window: int) -> ChatBody:
-    """Read a request.
+def read_chat(request: SimRequest, window: int, accent: Accent, models: tuple[str, ...]) -> ChatBody:
+    """Read a request; `models` are those that there are, or none where any name will do.
 
     Raises:
         Refused: it breaks the rules, or does not fit the window.
     """
+    given = _given(request, accent)
+    model = _model(given, models)
+    accent = accent.of(model)
+    check_numbers(given)
+    _check_plain(given)
+    _check_effort(given, accent)
+    messages, tools = _messages(given, accent), read_tools(given)
+    for check in accent.checks:
+        check(Asked(given=given, messages=messages, harmony=is_harmony(model)))
+    begun = opening(given, messages, accent)
+    asked = min((given[name] for name in ("max_tokens", "max_completion_tokens") if name in given), default=None)
+    kept = fitted(begun.messages, tools, accent=accent, window=window, limit=asked)
+    options = _stream_options(given)
+    ask = Ask(
+        messages=_without_last(kept) if begun.anew else kept,
+        tools=tools,
+        choice=_choice(given, tools, accent),
+        limit=accent.limit if asked is None else asked,
+        stop=_stop(given.get("stop", [])),
+        shape=_shape(given.get("response_format", {"type": "text"})),
+        prompt_tokens=prompt_tokens(kept, tools),
+        anew=begun.anew,
+        thinks=_thinks(given),
+    )
+    return ChatBody(
+        model=model,
+        ask=ask,
+        stream=given.get("stream", False),
+        include_usage=options.get("include_usage", False),
+        counts_each=options.get("continuous_usage_stats", False),
+        echo=begun.echo,
+        hides=given.get("include_reasoning") is False,
+    )
+
+
+def _given(request: SimRequest, accent: Accent) -> dict[str, Any]:
+    """The fields that the server reads."""
+    if request.malformed is not None:
+        message = f"We could not parse the JSON body of your request: {request.malformed}."
+        raise Refused(Failure(status=accent.malformed, message=message, code="json_parse_error", invalid=True))
     body = as_object(request.json)
     if body is None:
-        refuse(f"We could not parse the JSON body of your request: {request.malformed or 'it must be an object'}.")
-    given = {key: value for key, value in body.items() if value is not None}
+        refuse("We could not parse the JSON body of your request: it must be an object.")
+    unknown = sorted(set(body) - accent.known) if accent.known is not None else []
+    if unknown:
+        refuse(f"Unexpected fields in the request: {shown(unknown)}", unknown[0])
+    given = {key: value for key, value in body.items() if value is not None and key not in accent.ignores}
+    if "tools" in accent.loose and given.get("tools") == []:
+        del given["tools"]
+    if "stream_options" in accent.loose and not given.get("stream"):
+        given.pop("stream_options", None)
+    return given
+
+
+def _model(given: Mapping[str, Any], models: tuple[str, ...]) -> str:
     model = given.get("model")
     if not isinstance(model, str) or not model:
         refuse("you must provide a model parameter", "model")
-    check_numbers(given)
-    _check_plain(given)
-    messages, tools = read_messages(given.get("messages")), read_tools(given)
-    prompt = prompt_tokens(messages, tools)
-    if prompt >= window:
-        raise Refused(overflow(prompt, window))
-    ask = Ask(
-        messages=messages,
-        tools=tools,
-        choice=_choice(given, tools),
-        limit=min((given[name] for name in ("max_tokens", "max_completion_tokens") if name in given), default=None),
-        stop=_stop(given.get("stop", [])),
-        shape=_shape(given.get("response_format", {"type": "text"})),
-        prompt_tokens=prompt,
-    )
-    return ChatBody(model=model, ask=ask, stream=given.get("stream", False), include_usage=_include_usage(given))
+    if models and model not in models:
+        message = f"The model `{model}` does not exist."
+        raise Refused(Failure(status=404, message=message, param="model", code="model_not_found", invalid=True))
+    return model
 
 
-def prompt_tokens(messages: tuple[Said, ...], tools: tuple[Tool, ...]) -> int:
-    """The tokens of a prompt: all its texts, and four for each message and tool."""
-    texts = [text for said in messages for text in (said.text, said.reasoning)]
-    texts += [text for said in messages for call in said.calls for text in (call.name, call.arguments)]
-    texts += [f"{tool.name} {json.dumps(tool.schema)}" for tool in tools]
-    return sum(map(count_tokens, texts)) + _PER_MESSAGE * (len(messages) + len(tools))
+def _messages(given: Mapping[str, Any], accent: Accent) -> tuple[Said, ...]:
+    messages = read_messages(given.get("messages"), disorder=accent.disorder)
+    if not accent.one_system:
+        return messages
+    return tuple(said for place, said in enumerate(messages) if said.role != "system" or place == 0)
 
 
-def overflow(used: int, window: int) -> Failure:
-    """What vLLM says of a prompt that is too long."""
-    message = (
-        f"This model's maximum context length is {window} tokens. However, your request has {used} input tokens. "
-        "Please reduce the length of the input messages."
-    )
-    return Failure(status=400, message=message, type="BadRequestError", param="input_tokens", code=400)
+def _without_last(messages: tuple[Said, ...]) -> tuple[Said, ...]:
+    """The messages up to the reply that is closed."""
+    end = len(messages)
+    while end and messages[end - 1].role == "assistant":
+        end -= 1
+    return messages[:end]
+
+
+def _thinks(given: Mapping[str, Any]) -> bool | None:
+    wanted = (as_object(given.get("chat_template_kwargs")) or {}).get("enable_thinking")
+    return False if wanted is False else None
+
+
+def _check_effort(given: Mapping[str, Any], accent: Accent) -> None:
+    effort = given.get("reasoning_effort")
+    if effort is not None and accent.efforts is not None and effort not in accent.efforts:
+        words = ", ".join(sorted(accent.efforts))
+        refuse(f"Invalid value for 'reasoning_effort': {shown(effort)}. It may be {words}.", "reasoning_effort")
 
 
 def check_numbers(given: Mapping[str, Any]) -> None:
@@ -142,18 +198,18 @@ def _stop(value: Any) -> tuple[str, ...]:
     return tuple(stop for stop in stops if stop)
 
 
-def _include_usage(given: Mapping[str, Any]) -> bool:
+def _stream_options(given: Mapping[str, Any]) -> Mapping[str, bool]:
     if "stream_options" not in given:
-        return False
+        return {}
     if not given.get("stream"):
         refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     options = as_object(given["stream_options"])
     if options is None:
         refuse_type("stream_options", "an object", given["stream_options"])
-    wanted = options.get("include_usage", False)
-    if not isinstance(wanted, bool):
-        refuse_type("stream_options.include_usage", "a boolean", wanted)
-    return wanted
+    for name in ("include_usage", "continuous_usage_stats"):
+        if not isinstance(options.get(name, False), bool):
+            refuse_type(f"stream_options.{name}", "a boolean", options[name])
+    return options
 
 
 def read_tools(given: Mapping[str, Any]) -> tuple[Tool, ...]:
@@ -180,8 +236,10 @@ def _tool(tool: Any, where: str) -> Tool:
     return Tool(name, schema)
 
 
-def _choice(given: Mapping[str, Any], tools: tuple[Tool, ...]) -> str:
+def _choice(given: Mapping[str, Any], tools: tuple[Tool, ...], accent: Accent) -> str:
     choice = given.get("tool_choice", "auto")
+    if "tool_choice" in accent.loose and not (isinstance(choice, str) and tools):
+        return "auto"
     if "tool_choice" in given and not tools:
         refuse("'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
     if choice in ("auto", "none", "required"):

@@ -1,51 +1,47 @@
-"""The OpenAI wire: chat completions whole and as a stream, models, health. Pure: a request to an answer."""
+"""The chat-completions format, in the accents of the servers that speak it. Pure: a request to an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
-from attrs import define, field
+from attrs import evolve
 
+from agentkit.sim import openai_errors
+from agentkit.sim.accent import Accent
+from agentkit.sim.openai_raw import echoed, raw
 from agentkit.sim.openai_request import ChatBody, read_chat
+from agentkit.sim.openai_stream import Frames, finish_of, usage_of
 from agentkit.sim.profiles import PROFILES
 from agentkit.sim.stage import Performance
-from agentkit.sim.talk import (
-    Break,
-    CallPiece,
-    CallStart,
-    Drop,
-    End,
-    Failure,
-    Pause,
-    Reason,
-    Refused,
-    Speak,
-    Step,
-)
+from agentkit.sim.talk import Break, End, Failure, Pause, Refused, Step
 from agentkit.sim.text import digest
-from agentkit.sim.wire import Item, SimRequest, SimResponse, Stage, encoded, json_response
+from agentkit.sim.whole import Whole, broken
+from agentkit.sim.wire import Item, SimRequest, SimResponse, Stage, Wire, as_object, encoded, json_response
 
-MODEL = "sim"
-OWNER = "agentkit-sim"
-_CREATED = 1_700_000_000
-_DONE = b"data: [DONE]\n\n"
+Page: TypeAlias = Callable[[SimRequest, Stage, Accent], SimResponse]
+Pages: TypeAlias = Mapping[tuple[str, str], Page]
+"""By method and path; a path that ends in `*` stands for all that begin so, and `("*", "*")` for all others."""
+
+CREATED = 1_700_000_000
+_STREAM = {"content-type": "text/event-stream", "cache-control": "no-cache"}
+_BY_SCHEDULER = (429, 502, 503)
+"""What Parallax' scheduler says itself, before it has sent a head."""
+_TOO_MANY = 429
+_REMAINING = "x-ratelimit-remaining"
 
 
-def answer(request: SimRequest, stage: Stage) -> SimResponse | None:
-    """Answer a request to one of the paths of this wire."""
-    base, path = PROFILES[request.profile].path, request.path
-    match request.method, path.replace(base, "", 1) if path.startswith(base) else f"/{path}":
-        case "POST", "/chat/completions":
-            return _chat(request, stage)
-        case "GET", "/models":
-            return json_response(200, {"object": "list", "data": [_model(MODEL, stage)]})
-        case "GET", path if path.startswith("/models/"):
-            return json_response(200, _model(path.removeprefix("/models/"), stage))
-        case "GET", "//health":
-            return json_response(200, {"status": "ok", "simulator": True})
-        case _:
-            return None
+def speaking(accent: Accent, pages: Pages) -> Wire:
+    """The wire of a server that speaks so, and has these pages besides."""
+
+    def answer(request: SimRequest, stage: Stage) -> SimResponse | None:
+        try:
+            answered = _answer(request, stage, accent, pages)
+        except Refused as refused:
+            answered = _refused(refused, request, accent)
+        return answered and evolve(answered, headers={**accent.headers, **answered.headers})
+
+    return answer
 
 
 def unknown(request: SimRequest) -> SimResponse:
@@ -54,154 +50,125 @@ def unknown(request: SimRequest) -> SimResponse:
     return refusal(Failure(status=404, message=message, code="unknown_url"))
 
 
-def refusal(failure: Failure, delay: float = 0.0) -> SimResponse:
+def refusal(failure: Failure) -> SimResponse:
     """An error, as OpenAI writes it."""
-    return json_response(failure.status, _error(failure), failure=failure, before=(Pause(delay),) if delay else ())
+    return json_response(failure.status, openai_errors.openai(failure), failure=failure)
 
 
-def _error(failure: Failure) -> dict[str, Any]:
-    return {"error": {"message": failure.message, "type": failure.type, "param": failure.param, "code": failure.code}}
+def _answer(request: SimRequest, stage: Stage, accent: Accent, pages: Pages) -> SimResponse | None:
+    if accent.key and not request.headers.get("authorization", "").lower().startswith("bearer "):
+        raise Refused(Failure(status=401, message="a valid API key is needed", invalid=True))
+    if (request.method, request.path) == ("POST", f"{PROFILES[request.profile].path}/chat/completions"):
+        return _chat(request, stage, accent)
+    page = _page(request, pages)
+    return page and page(request, stage, accent)
 
 
-def _model(name: str, stage: Stage) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": _CREATED, "owned_by": OWNER, "max_model_len": stage.window}
+def _page(request: SimRequest, pages: Pages) -> Page | None:
+    for (method, path), page in pages.items():
+        begins = path.endswith("*") and request.path.startswith(path[:-1])
+        if method in ("*", request.method) and (begins or path in ("*", request.path)):
+            return page
+    return None
 
 
-def _chat(request: SimRequest, stage: Stage) -> SimResponse:
-    try:
-        body = read_chat(request, stage.window)
-        performance = stage.perform(body.ask)
-    except Refused as refused:
-        return refusal(refused.failure, refused.delay)
-    base = {
-        "id": f"chatcmpl-{digest(stage.seed, request.number)}",
+def _refused(refused: Refused, request: SimRequest, accent: Accent) -> SimResponse:
+    failure = refused.failure
+    streamed = (as_object(request.json) or {}).get("stream") is True
+    before = (Pause(refused.delay),) if refused.delay else ()
+    problem = failure.message if failure.invalid else None
+    if refused.inside and streamed:
+        return SimResponse(200, _STREAM, iter((*before, *accent.breaks(failure))), problem)
+    if accent.bare and streamed and failure.status not in _BY_SCHEDULER:
+        return SimResponse(200, _STREAM, iter((*before, encoded(accent.error(failure)) + b"\n")), problem)
+    if failure.invalid and failure.status == 400:  # noqa: PLR2004 - the status of a refusal that is none else's
+        failure = evolve(failure, status=accent.invalid)
+    answered = json_response(failure.status, accent.error(failure), failure=failure, before=before)
+    if failure.status == _TOO_MANY and _REMAINING in accent.headers:
+        answered = evolve(answered, headers={**answered.headers, _REMAINING: "0"})
+    return answered
+
+
+def _chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
+    body = read_chat(request, stage.window, accent, stage.models)
+    accent = accent.of(body.model)
+    performance = stage.perform(body.ask)
+    leaks = "words" if "words" in performance.quirks else "harmony" if "leak" in performance.quirks else accent.raw
+    last = body.ask.messages[-1:]
+    begun = bool(last) and last[0].role == "assistant" and bool(last[0].text)
+    calls = tuple(evolve(call, id=accent.call_id(call.id)) for call in performance.reply.calls)
+    reply = raw(evolve(performance.reply, calls=calls), leaks, begun=begun)
+    performance = evolve(performance, reply=reply)
+    base: dict[str, Any] = {
+        "id": _id(accent, stage.seed, request.number),
         "object": "chat.completion.chunk" if body.stream else "chat.completion",
-        "created": _CREATED + request.number,
-        "model": body.model,
-        "system_fingerprint": "simulator",
+        "created": accent.created(CREATED + request.number),
+        "model": _model(accent, body, stage),
+        **accent.base,
     }
     if body.stream:
-        headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
-        return SimResponse(200, headers, _stream(base, body, performance))
-    return _whole(base, performance)
+        return SimResponse(200, _STREAM, _stream(base, body, performance, accent))
+    return _whole(base, body, performance, accent)
 
 
-def _stream(base: dict[str, Any], body: ChatBody, performance: Performance) -> Iterator[Item]:
-    writer = _Frames(b"data: " + encoded(base)[:-1] + b",", body.include_usage)
-    for step in performance.steps():
+def _id(accent: Accent, seed: int, number: int) -> str:
+    made = digest(seed, number)
+    match accent.ids:
+        case "hex":
+            return f"chatcmpl-{made}"
+        case "number":
+            return f"chatcmpl-{number % 999}"
+        case "uuid":
+            return "-".join((made[:8], made[8:12], made[12:16], made[16:20], made[20:]))
+
+
+def _model(accent: Accent, body: ChatBody, stage: Stage) -> str:
+    match accent.model:
+        case "asked":
+            return body.model
+        case "served":
+            return (stage.models or accent.served)[0]
+        case "default":
+            return "default"
+
+
+def _steps(body: ChatBody, performance: Performance) -> Iterator[Step]:
+    return echoed(performance.steps(), body.echo) if body.echo is not None else performance.steps()
+
+
+def _stream(base: dict[str, Any], body: ChatBody, performance: Performance, accent: Accent) -> Iterator[Item]:
+    writer = Frames(b"data: " + encoded(base)[:-1] + b",", body, accent)
+    for step in _steps(body, performance):
         yield from writer.play(step)
 
 
-@define
-class _Frames:
-    """Writes the frames of one stream."""
-
-    head: bytes
-    """What all frames begin with."""
-    include_usage: bool
-    begun: bool = False
-
-    def play(self, step: Step) -> Iterator[Item]:
-        if isinstance(step, Pause | Drop):
-            yield step
-            return
-        if not self.begun:
-            self.begun = True
-            yield self._delta({"role": "assistant", "content": ""})
-        match step:
-            case Reason(text):
-                yield self._delta({"reasoning_content": text})
-            case Speak(text):
-                yield self._delta({"content": text})
-            case CallStart() | CallPiece():
-                yield self._delta({"tool_calls": [_call_delta(step)]})
-            case Break(failure):
-                yield b"data: " + encoded(_error(failure)) + b"\n\n"
-            case End():
-                yield from self._end(step)
-
-    def _delta(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
-        return self._frame([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}])
-
-    def _frame(self, choices: list[Any], **more: Any) -> bytes:
-        return self.head + encoded({"choices": choices, **more})[1:] + b"\n\n"
-
-    def _end(self, end: End) -> Iterator[bytes]:
-        yield self._delta({}, end.finish)
-        if self.include_usage:
-            yield self._frame([], usage=_usage(end))
-        yield _DONE
-
-
-def _call_delta(step: CallStart | CallPiece) -> dict[str, Any]:
-    match step:
-        case CallStart(index, call):
-            function = {"name": call.name, "arguments": ""}
-            return {"index": index, "id": call.id, "type": "function", "function": function}
-        case CallPiece(index, text):
-            return {"index": index, "function": {"arguments": text}}
-
-
-def _usage(end: End) -> dict[str, Any]:
-    return {
-        "prompt_tokens": end.prompt_tokens,
-        "completion_tokens": end.completion_tokens,
-        "total_tokens": end.prompt_tokens + end.completion_tokens,
-        "completion_tokens_details": {"reasoning_tokens": end.reasoning_tokens},
-    }
-
-
-@define
-class _Message:
-    """Collects a whole reply."""
-
-    text: list[str] = field(factory=list[str])
-    reasoning: list[str] = field(factory=list[str])
-    calls: list[dict[str, Any]] = field(factory=list[dict[str, Any]])
-    waited: float = 0.0
-    outcome: Drop | Break | End | None = None
-
-    def play(self, step: Step) -> None:
-        match step:
-            case Reason(text):
-                self.reasoning.append(text)
-            case Speak(text):
-                self.text.append(text)
-            case CallStart(_, call):
-                self.calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}})
-            case CallPiece(index, text):
-                self.calls[index]["function"]["arguments"] += text
-            case Pause(seconds):
-                self.waited += seconds
-            case Drop() | Break() | End():
-                self.outcome = step
-
-    def as_json(self) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(self.text) or (None if self.calls else "")}
-        if self.reasoning:
-            message["reasoning_content"] = "".join(self.reasoning)
-        if self.calls:
-            message["tool_calls"] = self.calls
-        return message
-
-
-def _whole(base: dict[str, Any], performance: Performance) -> SimResponse:
-    made = _Message()
-    for step in performance.steps():
+def _whole(base: dict[str, Any], body: ChatBody, performance: Performance, accent: Accent) -> SimResponse:
+    made = Whole()
+    for step in _steps(body, performance):
         made.play(step)
     if isinstance(made.outcome, Break):
-        return refusal(made.outcome.failure, made.waited)
-    finish = made.outcome.finish if isinstance(made.outcome, End) else None
-    choice = {"index": 0, "message": made.as_json(), "logprobs": None, "finish_reason": finish}
-    usage = {"usage": _usage(made.outcome)} if isinstance(made.outcome, End) else {}
+        raise Refused(made.outcome.failure, made.waited)
     before = (Pause(made.waited),) if made.waited else ()
-    answered = json_response(200, {**base, "choices": [choice], **usage}, before=before)
-    return answered if isinstance(made.outcome, End) else _broken(answered, before, performance)
+    if not isinstance(made.outcome, End):
+        choice = {"index": 0, "message": _message(made, body, accent), **accent.choice, "finish_reason": None}
+        return broken(json_response(200, {**base, "choices": [choice]}, before=before), performance)
+    finish = finish_of(made.outcome, body, accent, calls=bool(made.calls))
+    choice = {"index": 0, "message": _message(made, body, accent), **accent.choice, "finish_reason": finish}
+    whole = {**base, "choices": [{**choice, **accent.last_choice}], "usage": usage_of(made.outcome, accent)}
+    return json_response(200, {**whole, **accent.more}, before=before)
 
 
-def _broken(answered: SimResponse, before: tuple[Item, ...], performance: Performance) -> SimResponse:
-    """Half of the answer, and then the connection breaks; where it breaks at once, not even the head."""
-    at_once = any(fault.kind == "drop" and fault.after == 0 for fault in performance.faults)
-    whole = b"".join(item for item in answered.body if isinstance(item, bytes))
-    half = () if at_once else (whole[: len(whole) // 2],)
-    return SimResponse(200, answered.headers, iter((*before, *half, Drop())))
+def _message(made: Whole, body: ChatBody, accent: Accent) -> dict[str, Any]:
+    calls = made.calls
+    if accent.calls == "whole" and isinstance(made.outcome, End) and made.outcome.finish == "length":
+        calls = calls[:-1]  # the one that was cut cannot be read
+    nothing = None if accent.empty == "null" or (accent.empty == "null with calls" and calls) else ""
+    message: dict[str, Any] = {"role": "assistant", "content": made.text or nothing, **accent.message}
+    if made.reasoning and not body.hides:
+        message.update(dict.fromkeys(accent.reasoning, made.reasoning))
+    if calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
+    return message

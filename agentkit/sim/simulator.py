@@ -43,14 +43,21 @@ class Simulator:
         pace: seconds per token.
         window: tokens that prompt and reply share.
         profile: which server it is, a name in `agentkit.sim.profiles.PROFILES`.
+        models: the models that there are; none: any name will do, and the profile lists one of its own.
     """
 
     def __init__(
-        self, seed: int = 0, pace: float = 0.0, window: int = 8192, *, profile: str = profiles.DEFAULT
+        self,
+        seed: int = 0,
+        pace: float = 0.0,
+        window: int = 8192,
+        *,
+        profile: str = profiles.DEFAULT,
+        models: Iterable[str] = (),
     ) -> None:
         self._lock = threading.Lock()
         self._streaming = 0
-        self.configure(seed=seed, pace=pace, window=window, profile=profile)
+        self.configure(seed=seed, pace=pace, window=window, profile=profile, models=models)
         self.reset()
 
     def configure(
@@ -60,6 +67,7 @@ class Simulator:
         pace: float | None = None,
         window: int | None = None,
         profile: str | None = None,
+        models: Iterable[str] | None = None,
     ) -> None:
         """Change what is given; all or nothing.
 
@@ -68,9 +76,12 @@ class Simulator:
         """
         checked = (_whole("seed", seed, 0), _seconds("pace", pace), _whole("window", window, 16))
         chosen = None if profile is None else profiles.profile_named(profile)
+        names = None if models is None else _names(models)
         with self._lock:
             if chosen is not None:
                 self.profile = chosen.name
+            if names is not None:
+                self.models = names
             if checked[0] is not None:
                 self.seed = checked[0]
             if checked[1] is not None:
@@ -169,8 +180,9 @@ class Simulator:
         spoken = _spoken(thread)
         with self._lock:
             plan = self._scripted.plan(thread, spoken)
-        reply = Composer(self.seed, ask, thread, plan).left()
-        limit = min(bound for bound in (self.window - ask.prompt_tokens, ask.limit, plan.limit) if bound is not None)
+        reply = Composer(self.seed + ask.anew, ask, thread, plan).left()
+        room = max(1, self.window - ask.prompt_tokens)
+        limit = min(bound for bound in (room, ask.limit, plan.limit) if bound is not None)
         with self._lock:
             faults = self._faults.take(thread, plan, min(length(reply), limit))
         refused = next((fault for fault in faults if fault.kind == "fail" and fault.after is None), None)
@@ -243,6 +255,16 @@ def _whole(name: str, value: object, low: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise InvalidInput(f"{name} must be a whole number of at least {low}, not {value!r}")
     return value
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    try:
+        names: tuple[object, ...] = () if isinstance(value, str) else tuple(value)
+    except TypeError:
+        names = (None,)
+    if isinstance(value, str) or not all(isinstance(name, str) and name for name in names):
+        raise InvalidInput(f"models must be a list of names, not {value!r:.200}")
+    return tuple(map(str, names))
 
 
 def _seconds(name: str, value: object) -> float | None:

@@ -52,6 +52,8 @@ class Ask:
     shape: Mapping[str, Any] | None = None
     """The JSON schema that the text must follow."""
     prompt_tokens: int = 0
+    anew: bool = False
+    """Another answer than the first one."""
     thinks: bool | None = None
     """Whether the model thinks; None: when it is told to in words."""
 
@@ -77,16 +79,20 @@ class Failure:
     retry_after: float | None = None
     invalid: bool = False
     """The request breaks the rules: the client has a mistake."""
+    more: Mapping[str, Any] = field(factory=dict[str, Any])
+    """What only one server says besides."""
 
 
 class Refused(Exception):
     """Carries a `Failure` to where it is answered."""
 
-    def __init__(self, failure: Failure, delay: float = 0.0) -> None:
+    def __init__(self, failure: Failure, delay: float = 0.0, *, inside: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.delay = delay
         """Seconds before the head of the answer."""
+        self.inside = inside
+        """Told as an event of a stream, where one was asked for."""
 
 
 @frozen

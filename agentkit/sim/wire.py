@@ -73,6 +73,9 @@ class Stage(Protocol):
     @property
     def window(self) -> int: ...
 
+    @property
+    def models(self) -> tuple[str, ...]: ...
+
     def perform(self, ask: Ask, /) -> Performance:
         """Decide what happens; raises `Refused` for an error that was ordered."""
         ...

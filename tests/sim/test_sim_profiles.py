@@ -15,7 +15,7 @@ from agentkit.sim.profiles import PROFILES
 
 
 def post(simulator: Simulator, path: str, data: bytes) -> tuple[int, Any]:
-    response = simulator.handle("POST", path, {}, data)
+    response = simulator.handle("POST", path, {"Authorization": "Bearer key"}, data)
     return response.status, json.loads(b"".join(item for item in response.body if isinstance(item, bytes)))
 
 
