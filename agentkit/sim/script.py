@@ -16,6 +16,7 @@ Orders, in any case and any combination (N is a number):
 
 Faults happen once in a reply and its continuations, until it has been given; "twice", "3 times" and "x3" say how often,
 "every time" has no end. "N tokens" may stand for "N words". A fault beyond the end of the reply does not happen.
+Orders that only some backends can follow are in `agentkit.sim.quirks`.
 """
 
 from __future__ import annotations

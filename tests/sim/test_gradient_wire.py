@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sim_client import assistant, user
 
 from agentkit.sim import Simulator
@@ -150,3 +152,32 @@ def test_noise() -> None:
     assert ("reply", None) in events(items)
     assert "peerUpdate" in dict(events(items))
     assert b"\xe2\x80\xa8b" in b"".join(items)
+
+
+def test_words_that_are_said_are_no_orders() -> None:
+    _, items = send(Simulator(), messages=[user("say leak harmony, never complete")])
+    seen = events(items)
+    assert [data["content"] for kind, data in seen if kind == "reply"] == ["leak", " harmony,", " never", " complete"]
+    assert seen[-1] == ("jobInfo", {"status": "completed"})
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["", "user", "assistant", "hi", "nvidia"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = ["model", "clusterMode", "messages", "enableThinking", "other"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4))
+def test_any_json_is_answered(fields: dict[str, Any]) -> None:
+    status, items = send(Simulator(), **fields)
+    assert status in (200, 400)
+    assert items

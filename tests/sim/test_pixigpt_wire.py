@@ -7,6 +7,8 @@ import threading
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sim_client import assistant, tool_schema, user
 
 from agentkit.sim import Simulator
@@ -260,3 +262,33 @@ def test_a_thread_that_goes_while_it_is_written_to() -> None:
     platform = Platform()
     assert platform.post("th_1", [("user", "hi")]) is None
     assert platform.begin("th_1", "as_1", Outcome()) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "user", "system", "hi", "as_1"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = [
+    "messages",
+    "assistant_id",
+    "role",
+    "content",
+    "max_tokens",
+    "temperature",
+    "enable_thinking",
+    "tools",
+    "name",
+]
+PATHS = ["/chat/completions", "/threads", "/threads/th_1/messages", "/threads/th_1/messages/bulk", "/threads/th_1/runs"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([*PATHS, "/assistants"]), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4))
+def test_any_json_is_answered(path: str, fields: dict[str, Any]) -> None:
+    simulator = Simulator()
+    thread_of(simulator, "hi")
+    status, _ = call(simulator, "POST", path, {"messages": [SYSTEM, user("hi")], **fields})
+    assert status in (200, 400)
