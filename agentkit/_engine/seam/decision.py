@@ -1,0 +1,231 @@
+"""Where a continuation goes on, decided from its beginning. A beginning is judged only at lengths that are fixed, so
+that the same is decided however the text arrives.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from attrs import frozen
+
+from agentkit._engine.seam.openings import Opening, readings
+from agentkit._engine.seam.overlap import TAIL, Setting, is_repeated, longest, lookahead, weight
+from agentkit._engine.seam.restart import CERTAIN, likeness
+from agentkit._engine.seam.shape import Shape
+from agentkit._engine.seam.skeleton import WRAPPERS, Skeleton, after_match, skeleton
+from agentkit._engine.seam.spacing import missing_space
+
+_SLACK = 6
+_LEAST = 8
+"""Signs of a quotation that is found although it was changed."""
+_ANEW = 24
+_ARRAY = re.compile(r"\s*\[\s*(?=\{)")
+
+
+@frozen(kw_only=True)
+class Decision:
+    """What to do with a beginning."""
+
+    drop: int = 0
+    """Characters of it that are not shown."""
+    how: str
+    overlap: int = 0
+    insert: str = ""
+    walk: int | None = None
+    """Where in the text the continuation began anew, to be skipped for as long as it repeats the text."""
+    unfence: bool = False
+    """The fence that was dropped will be closed, and that is to be dropped as well."""
+    failure: str | None = None
+
+
+class Cut:
+    """The place where a text was cut, as far as the decision needs it."""
+
+    def __init__(self, text: str, shape: Shape, quote: str) -> None:
+        self.text = text
+        self.shape = shape
+        self.quote = quote
+        self.in_fence = shape.in_fence
+        self.in_json = shape.json is not None
+        self.tail = text[-TAIL:]
+        self.setting = Setting(self.tail, len(text) <= TAIL, in_code=self.in_fence, in_json=self.in_json)
+
+    @cached_property
+    def bones(self) -> Skeleton:
+        return skeleton(self.tail)
+
+    @cached_property
+    def quoted_bones(self) -> str:
+        return skeleton(self.quote).text
+
+    @cached_property
+    def restarts(self) -> tuple[int, ...]:
+        """Where a continuation may begin anew: at the beginning, and at that of the open block."""
+        fence = self.shape.fence
+        behind = self.shape.length - fence.start if fence is not None and self.in_fence else 0
+        return (0, len(self.text) - behind) if 0 < behind < len(self.text) else (0,)
+
+
+def decide(cut: Cut, held: str, *, final: bool) -> Decision | None:
+    """None: more has to be seen."""
+    found = readings(cut.shape, held, any_remark=bool(cut.quote))
+    for opening in found.openings:
+        verdict = _join(cut, held, opening, final=final)
+        if verdict is not None:
+            return verdict if isinstance(verdict, Decision) else None
+    if not found.complete and not final:
+        return None
+    return _plain(cut, held, found.openings, final=final)
+
+
+class _Wait:
+    """The text so far goes along with a repetition, whose end is not reached."""
+
+
+_WAIT = _Wait()
+
+
+def _join(cut: Cut, held: str, opening: Opening, *, final: bool) -> Decision | _Wait | None:
+    """The repetition that follows an opening, if there is one."""
+    rest = held[opening.at :]
+    if not rest:
+        return None if final else _WAIT
+    return (
+        _quote(cut, opening, rest, final=final)
+        or _overlap(cut, opening, rest, final=final)
+        or _anew(cut, opening, rest, final=final)
+        or _changed(cut, opening, rest, final=final)
+    )
+
+
+def _quote(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+    if not cut.quote:
+        return None
+    if rest.startswith(cut.quote):
+        return _found(cut, opening, len(cut.quote), len(cut.quote), "echo")
+    return _WAIT if cut.quote.startswith(rest) and not final else None
+
+
+def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+    if not final and rest in cut.tail:
+        return _WAIT
+    size = longest(cut.tail, rest)
+    if not size:
+        return None
+    if not final and len(rest) < size + lookahead(size):
+        return _WAIT
+    if not is_repeated(cut.setting, rest, size) or (opening.remark and weight(rest[:size]) < _LEAST):
+        return None
+    return _found(cut, opening, size, size, "overlap")
+
+
+def _anew(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+    for start in cut.restarts:
+        if not cut.text.startswith(rest[:CERTAIN], start):
+            continue
+        if len(rest) >= CERTAIN:
+            return Decision(drop=opening.at, how="restart", walk=start, unfence=_is_foreign(cut, opening))
+        if not final:
+            return _WAIT
+        if len(rest) >= _ANEW:
+            return Decision(drop=opening.at, how="restart", walk=start)
+    return None
+
+
+def _changed(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+    """A repetition with other space, quotation marks or emphasis."""
+    said = skeleton(rest)
+    if not final and said.text in cut.bones.text:
+        return _WAIT
+    size = len(cut.quoted_bones)
+    if size < _LEAST or not said.text.startswith(cut.quoted_bones):
+        size = longest(cut.bones.text, said.text)
+        if not size or weight(said.text[:size]) < 2 * _LEAST or not _is_new(cut, said.text, size):
+            return None
+    end, quoted = said.ends[size - 1], cut.tail[cut.bones.ends[-1] :]
+    if not final and len(rest) < end + len(quoted) + _SLACK:
+        return _WAIT
+    end += after_match(rest[end:], quoted)
+    closing = WRAPPERS.get(rest[0])
+    if closing is not None and rest.startswith(closing, end) and not cut.tail.endswith(rest[0]):
+        end += len(closing)
+    return _found(cut, opening, end, size, "echo, written otherwise")
+
+
+def _is_new(cut: Cut, said: str, size: int) -> bool:
+    return is_repeated(Setting(cut.bones.text, cut.setting.is_all), said, size)
+
+
+def _found(cut: Cut, opening: Opening, end: int, size: int, how: str) -> Decision:
+    return Decision(drop=opening.at + end, how=_words(opening, how), overlap=size, unfence=_is_foreign(cut, opening))
+
+
+def _words(opening: Opening, how: str) -> str:
+    parts = [
+        "remark dropped" if opening.remark else "",
+        "fence closed too early dropped" if opening.closes and opening.fence is not None else "",
+        "fence opened again dropped" if opening.fence is not None else "",
+        "table header dropped" if opening.header else "",
+        how,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _is_foreign(cut: Cut, opening: Opening) -> bool:
+    """The dropped fence is none of the text's own, so its end is not either."""
+    return opening.fence is not None and not cut.in_fence
+
+
+def _plain(cut: Cut, held: str, openings: tuple[Opening, ...], *, final: bool) -> Decision | None:
+    """Nothing is repeated."""
+    opening = next((each for each in reversed(openings) if _may_drop(cut, held, each)), openings[0])
+    begun = held[opening.at :]
+    alike = likeness(cut.text, begun.lstrip(), final=final)
+    if alike is None:
+        return None
+    if alike:
+        return Decision(how="restart", failure="the reply began anew, in other words")
+    wrapped = _ARRAY.match(begun) if _is_between_objects(cut) else None
+    if wrapped is not None:
+        comma = "" if cut.tail.rstrip().endswith(",") else ","
+        return Decision(
+            drop=opening.at + wrapped.end(),
+            insert=comma,
+            how=_words(opening, "array opened again dropped"),
+            unfence=_is_foreign(cut, opening),
+        )
+    in_code = cut.in_fence or cut.in_json
+    space = missing_space(cut.tail, begun, in_code=in_code)
+    how = "space added" if space else "joined as it is"
+    return Decision(drop=opening.at, insert=space, how=_words(opening, how), unfence=_is_foreign(cut, opening))
+
+
+def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
+    """What the opening leaves out cannot belong where the text was cut, so that no repetition has to prove it."""
+    if opening.header:
+        return True
+    fence = cut.shape.fence
+    if opening.fence is not None:
+        if cut.in_json:
+            return True
+        if not cut.in_fence or fence is None or not opening.fence:
+            return False
+        again = opening.fence == fence.info
+        return again and (not opening.closes or not opening.remark or opening.goes_on)
+    if not opening.remark or opening.closes:
+        return False
+    says = opening.goes_on and opening.remark.rstrip()[-1:] in {":", "\uff1a", ".", "\u2026", "!"}
+    return says and (cut.in_json or cut.in_fence or _is_in_row(cut))
+
+
+def _is_in_row(cut: Cut) -> bool:
+    line = cut.shape.line
+    return cut.shape.table is not None and line.startswith("|") and not line.rstrip().endswith("|")
+
+
+def _is_between_objects(cut: Cut) -> bool:
+    trail = cut.shape.json
+    if trail is None or trail.in_text or trail.depth != 1:
+        return False
+    return cut.tail.rstrip()[-1:] in {",", "}"} and "}" in cut.tail.rstrip()[-2:].replace(" ", "")

@@ -1,0 +1,89 @@
+"""A continuation that begins anew: word for word, which is skipped, or in other words, which is a failure."""
+
+from __future__ import annotations
+
+import re
+
+from agentkit._engine.seam.overlap import period
+
+CERTAIN = 64
+"""Characters in which a beginning equals that of the text, so that it is one."""
+_EXACT = 16
+"""Until so many are compared, space counts."""
+_JUDGED = 160
+_ALIKE = 0.6
+_VERY_ALIKE = 0.8
+_WORDS = re.compile(r"\w+")
+_LONG = 4
+_HEAD = 4000
+
+
+class Walk:
+    """Goes along a text for as long as a continuation repeats it; how space is written does not matter."""
+
+    __slots__ = ("_start", "_text", "at")
+
+    def __init__(self, text: str, start: int) -> None:
+        self._text = text
+        self._start = self.at = start
+
+    @property
+    def is_through(self) -> bool:
+        return self.at == len(self._text)
+
+    @property
+    def walked(self) -> int:
+        return self.at - self._start
+
+    def take(self, piece: str) -> int | None:
+        """Where in the piece the text is through or left; None where the piece goes along with it."""
+        if len(piece) <= len(self._text) - self.at and self._text.startswith(piece, self.at):
+            self.at += len(piece)
+            return None
+        for place, character in enumerate(piece):
+            if self.is_through or not self._goes(character):
+                return place
+        return None
+
+    def _goes(self, character: str) -> bool:
+        if self._text[self.at] == character:
+            self.at += 1
+            return True
+        if self.walked < _EXACT:
+            return False
+        if character.isspace():
+            return True
+        ahead = self.at
+        while ahead < len(self._text) and self._text[ahead].isspace():
+            ahead += 1
+        if ahead == self.at or (ahead < len(self._text) and self._text[ahead] != character):
+            return False
+        self.at = min(ahead + 1, len(self._text))
+        return ahead < len(self._text)
+
+    def is_refrain(self) -> bool:
+        """What was gone along is said in the text more than once, or is lines of their own after a whole line."""
+        walked = self._text[self._start : self.at]
+        if self._text.endswith("\n") and walked.endswith("\n"):
+            return True
+        return self._text.find(walked, self._start + 1) >= 0
+
+
+def is_periodic(text: str) -> bool:
+    """The text is one thing said again and again, so that going on looks like repeating it."""
+    head = text[:_HEAD]
+    return period(head) * 2 <= len(head)
+
+
+def likeness(text: str, begun: str, *, final: bool) -> bool | None:
+    """The continuation tells the beginning of the text in other words; None where more has to be seen."""
+    first, second = _WORDS.findall(text[:_JUDGED])[:2], _WORDS.findall(begun)[:2]
+    if len(text) < 2 * _JUDGED or [word.lower() for word in first] != [word.lower() for word in second]:
+        return False
+    if len(begun) < _JUDGED:
+        return False if final else None
+    head = set(_WORDS.findall(text[: 2 * _JUDGED].lower()))
+    said = [word for word in _WORDS.findall(begun[:_JUDGED].lower()) if len(word) >= _LONG]
+    share = sum(word in head for word in said) / max(1, len(said))
+    in_sentence = text[-1].isalnum() or text.rstrip()[-1:] in {",", ";"}
+    return share >= (_ALIKE if in_sentence and begun[:1].isupper() else _VERY_ALIKE)
