@@ -6,12 +6,9 @@ May hold wording: what happened, where the value came from, what to type. Never 
 from __future__ import annotations
 
 from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, UsageError
-from agentkit.cli._settings import key_origin, url_origin
-from agentkit.config import variables
+from agentkit.config import backend_settings
 from agentkit.errors import (
     AgentKitError,
-    AuthError,
-    ConnectError,
     ContextOverflow,
     InvalidInput,
     NotConfigured,
@@ -19,6 +16,7 @@ from agentkit.errors import (
     StoreError,
     Unsupported,
 )
+from agentkit.providers import get_provider
 from agentkit.usage import Outcome
 
 
@@ -50,10 +48,8 @@ def _system_says(error: OSError) -> str:
 
 def _hint(error: Exception, backend: str) -> str:
     match error:
-        case AuthError():
-            return _about_key(backend)
-        case ConnectError():
-            return _about_address(backend)
+        case AgentKitError(hint=hint) if hint:
+            return hint
         case ContextOverflow():
             return "The conversation has outgrown the model's window: /undo, or begin a new one"
         case RateLimited() if error.retry_after:
@@ -63,23 +59,21 @@ def _hint(error: Exception, backend: str) -> str:
         case Unsupported():
             return "agentkit models lists the other backends"
         case _:
-            return ""
+            return _from_settings(error, backend)
 
 
-def _about_key(backend: str) -> str:
+def _from_settings(error: Exception, backend: str) -> str:
+    """What the settings of the backend say about it."""
     if backend in ("", "sim"):
         return ""
-    origin = key_origin(backend)
-    if origin is None:
-        return f"No key was sent. Try: export {variables(backend, 'api_key')[0]}=..."
-    return f"The key came from {origin}. Put a valid one there; agentkit models shows what is found"
+    from agentkit._runtime.advice import advice
 
-
-def _about_address(backend: str) -> str:
-    origin = url_origin(backend)
-    if origin is None:
-        return "Is the server running? --base-url URL says where it is"
-    return f"Its address came from {origin}. Is the server running there?"
+    try:
+        settings = backend_settings(backend)
+        base_url = get_provider(backend, base_url=settings.base_url.value).base_url
+    except AgentKitError:
+        return ""
+    return advice(error, settings, base_url)
 
 
 def is_expected(error: Exception) -> bool:
