@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import evolve
 
-from agentkit.messages import Message, Part, ToolCall, ToolResult
+from agentkit.messages import Message, ToolCall, ToolResult
 
 
 class History:
@@ -79,36 +79,42 @@ def repair(messages: Sequence[Message], taken: dict[str, int] | None = None) -> 
     waiting: _Waiting = []
     taken = {} if taken is None else taken
     for message in messages:
-        fit: Message | None = message
-        if any(isinstance(part, ToolResult) for part in message.parts):
-            fit = _answering(message, waiting)
-        if fit is None:
+        results, rest = _answering(message, waiting)
+        if results is not None:
+            repaired.append(results)
+        if rest is None:
             continue
-        if waiting and not all(isinstance(part, ToolResult) for part in fit.parts):
-            _answer_all(waiting, repaired)
-        if message.role == "assistant" and message.tool_calls:
-            fit, waiting = _calling(fit, taken)
-        repaired.append(fit)
+        _answer_all(waiting, repaired)
+        if rest.role == "assistant" and rest.tool_calls:
+            rest, waiting = _calling(rest, taken)
+        repaired.append(rest)
     _answer_all(waiting, repaired)
     return repaired
 
 
-def _answering(message: Message, waiting: _Waiting) -> Message | None:
-    """The message without results that nobody waits for; None where nothing is left."""
-    parts: list[Part] = []
-    for part in message.parts:
-        if isinstance(part, ToolResult):
-            pair = next((pair for pair in waiting if pair[0] == part.call_id), None)
-            if pair is None:
-                continue
+def _answering(message: Message, waiting: _Waiting) -> tuple[Message | None, Message | None]:
+    """The results in the message that somebody waits for, and the rest of it; either may be nothing."""
+    given = [part for part in message.parts if isinstance(part, ToolResult)]
+    if not given:
+        return None, message if message.parts else None
+    results = tuple(_fit_results(given, waiting))
+    if message.role == "tool" and results == message.parts:
+        return message, None
+    rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+    return (
+        message.memo(f"results {[it.call_id for it in results]}", lambda _: Message("tool", results))
+        if results
+        else None,
+        message.memo("rest", lambda it: evolve(it, parts=rest)) if rest else None,
+    )
+
+
+def _fit_results(given: Sequence[ToolResult], waiting: _Waiting) -> Iterator[ToolResult]:
+    for result in given:
+        pair = next((pair for pair in waiting if pair[0] == result.call_id), None)
+        if pair is not None:
             waiting.remove(pair)
-            parts.append(part if pair[0] == pair[1] else evolve(part, call_id=pair[1]))
-        else:
-            parts.append(part)
-    made = tuple(parts)
-    if made == message.parts:
-        return message
-    return message.memo(f"answering {_ids(made)}", lambda it: evolve(it, parts=made)) if made else None
+            yield result if pair[0] == pair[1] else evolve(result, call_id=pair[1])
 
 
 def _calling(message: Message, taken: dict[str, int]) -> tuple[Message, _Waiting]:
@@ -136,10 +142,6 @@ def _fit_call(call: ToolCall, taken: dict[str, int]) -> ToolCall:
 
 def _fits(word: str, most: int) -> bool:
     return len(word) <= most and _FIT.fullmatch(word) is not None
-
-
-def _ids(parts: Sequence[Part]) -> list[str]:
-    return [part.call_id for part in parts if isinstance(part, ToolResult)]
 
 
 def _answer_all(waiting: _Waiting, into: list[Message]) -> None:

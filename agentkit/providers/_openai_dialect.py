@@ -58,6 +58,8 @@ class Dialect:
     """Fields of every request; the caller's own win over them."""
     nests: str = ""
     """The object that is to hold the settings of sampling once more."""
+    image_urls: bool = True
+    """The server fetches an image from its address; otherwise it takes the bytes only."""
     one_system: bool = False
     """Only a first message is read as system message: all of them are joined there."""
     pairs: bool = False

@@ -139,9 +139,9 @@ def messages_of(request: ChatRequest, dialect: Dialect) -> bytes:
     def begun(message: Message) -> bytes:
         return _wire(message, dialect, dialect.writes_reasoning, prefix=True)
 
-    cleans = "openai, cleaned" if dialect.cleans else "openai"
-    thinks = f"{cleans}, {dialect.writes_reasoning}, {dialect.pairs}"
-    wires = [message.memo(cleans, plain) for message in messages[: turn + 1]]
+    form = f"openai{', cleaned' * dialect.cleans}{', images as bytes' * (not dialect.image_urls)}"
+    thinks = f"{form}, {dialect.writes_reasoning}, {dialect.pairs}"
+    wires = [message.memo(form, plain) for message in messages[: turn + 1]]
     wires += [message.memo(thinks, thinking) for message in messages[turn + 1 : last]]
     if request.prefix:
         wires.append(messages[-1].memo(f"{thinks}, prefix", begun))
@@ -163,10 +163,10 @@ def _wire(message: Message, dialect: Dialect, names: tuple[str, ...], *, prefix:
             made += _assistant(message, dialect, names, prefix=prefix)
         case "tool":
             pass
-        case _ if len(made) < len(message.parts):
-            made.append({"role": message.role, "content": _content(message)})
         case _:
-            pass
+            # blank instructions and questions stay here: some servers refuse them
+            if said := _content(message, dialect):
+                made.append({"role": message.role, "content": said})
     return b",".join(utf8(dumps(wire)) for wire in made)
 
 
@@ -214,7 +214,7 @@ def _repaired(text: str) -> str:
         return "{}"
 
 
-def _content(message: Message) -> str | list[ContentPart]:
+def _content(message: Message, dialect: Dialect) -> str | list[ContentPart]:
     if not any(isinstance(part, Media) for part in message.parts):
         return message.text
     made: list[ContentPart] = []
@@ -223,17 +223,19 @@ def _content(message: Message) -> str | list[ContentPart]:
             case Text(text):
                 made.append({"type": "text", "text": text})
             case Media():
-                made.append({"type": "image_url", "image_url": {"url": _image(part)}})
+                made.append({"type": "image_url", "image_url": {"url": _image(part, dialect)}})
             case _:
                 pass  # results have gone as messages of their own
     return made
 
 
-def _image(media: Media) -> str:
+def _image(media: Media, dialect: Dialect) -> str:
     if not media.mime.startswith("image/"):
         raise Unsupported(f"the chat-completions format carries images, not {media.mime!r}")
     if media.data is not None:
         return f"data:{media.mime};base64,{b64encode(media.data).decode()}"
+    if media.url and not dialect.image_urls:
+        raise Unsupported(f"the backend takes the bytes of an image, not its address: {media!r}")
     if media.url:
         return media.url
     raise Unsupported(f"the image has neither bytes nor an address: {media!r}")

@@ -45,7 +45,12 @@ _LLAMACPP = Dialect(
 LLAMACPP = evolve(_LLAMACPP, gpt_oss=template(_LLAMACPP))
 
 # the window cannot be asked for, and what does not fit is dropped without a word
-_OLLAMA = Dialect(capabilities=evolve(_LOCAL, tool_choice=False), writes_reasoning=("reasoning",), efforts=EFFORTS)
+_OLLAMA = Dialect(
+    capabilities=evolve(_LOCAL, tool_choice=False),
+    writes_reasoning=("reasoning",),
+    efforts=EFFORTS,
+    image_urls=False,
+)
 OLLAMA = evolve(
     _OLLAMA,
     gpt_oss=evolve(

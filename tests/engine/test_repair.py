@@ -21,9 +21,9 @@ def lost(call_id: str) -> Message:
 
 
 def test_an_id_that_comes_again_is_another_one_with_its_own_result() -> None:
-    history = [calling("a"), answers("a"), assistant("x"), calling("a"), answers("a"), calling("a"), user("q")]
-    assert repair(history) == [
-        calling("a"), answers("a"), assistant("x"), calling("a-2"), answers("a-2"), calling("a-3"), lost("a-3"), user("q")
+    once = [calling("a"), answers("a"), assistant("x")]
+    assert repair([*once, *once, calling("a"), user("q")]) == [
+        *once, calling("a-2"), answers("a-2"), assistant("x"), calling("a-3"), lost("a-3"), user("q")
     ]  # fmt: skip
 
 
@@ -66,15 +66,22 @@ def test_a_name_is_one_that_every_backend_takes(name: str, sent: str) -> None:
 
 def test_a_result_in_a_message_of_the_user_answers_like_any_other() -> None:
     said = Message("user", (ToolResult("b", "0"), Text("and now?")))
-    assert repair([calling("a", "b"), said]) == [calling("a", "b"), lost("a"), said]
+    assert repair([calling("a", "b"), said]) == [calling("a", "b"), answers("b"), lost("a"), user("and now?")]
     assert repair([calling("a", "b"), user(ToolResult("b", "0")), answers("a")]) == [
-        calling("a", "b"), user(ToolResult("b", "0")), answers("a")
+        calling("a", "b"), answers("b"), answers("a")
     ]  # fmt: skip
     assert repair([user("q"), said]) == [user("q"), user("and now?")]
 
 
+def test_a_message_without_parts_comes_between_nothing() -> None:
+    assert repair([calling("a"), Message("tool", ()), answers("a"), Message("assistant", ())]) == [
+        calling("a"),
+        answers("a"),
+    ]
+
+
 def test_what_is_repaired_is_the_same_value_each_time() -> None:
-    history = [calling("a b"), answers("a b", "z"), user("q")]
+    history = [calling("a b"), answers("a b", "z"), calling("x"), user("q", ToolResult("x", "0"))]
     first, again = repair(history), repair([*history, user("more")])
     assert all(one is other for one, other in zip(first, again, strict=False))
     assert repair([calling("a"), answers("a")]) == [calling("a"), answers("a")]

@@ -269,6 +269,19 @@ def test_images() -> None:
     ]
 
 
+def test_images_by_address_are_refused_where_the_server_does_not_fetch_them() -> None:
+    ollama = OpenAIChat(base_url="http://host", dialect=Dialect(image_urls=False))
+    linked = user("look", Media("image/jpeg", url="https://host/x.jpg"))
+    assert len(wires(linked)) == len(wires(user("look", PNG), provider=ollama)) == 1
+    with pytest.raises(Unsupported, match="not its address"):
+        encode(linked, provider=ollama)
+
+
+def test_blank_instructions_and_questions_stay_here() -> None:
+    blank = (Text(""),)
+    assert wires(Message("system", blank), Message("user", blank), user("q")) == [{"role": "user", "content": "q"}]
+
+
 def test_results_in_a_message_of_the_user_go_first() -> None:
     assert wires(user("and now?", ToolResult("c", "r"))) == [
         {"role": "tool", "tool_call_id": "c", "content": "r"},
