@@ -59,6 +59,8 @@ class Open(Effect[tuple[ResponseHead, float]]):
 
     request: HTTPRequest
     timeouts: Timeouts
+    at: int = 0
+    """Which of the conversation's backends it goes to."""
 
 
 @frozen
@@ -76,6 +78,11 @@ class Read(Effect[tuple[bytes, float]]):
 @frozen
 class Close(Effect[None]):
     """End the open answer, if there is one. Its connection is kept for the next request only after a whole answer."""
+
+
+@frozen
+class Now(Effect[float]):
+    """The monotonic time."""
 
 
 @frozen

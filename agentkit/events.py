@@ -26,6 +26,8 @@ class Segment:
     finish_reason: FinishReason = FinishReason.UNKNOWN
     usage: Usage = Usage()
     request_id: str | None = None
+    backend: str = ""
+    """Who gave it, as "backend/model"."""
 
 
 @frozen

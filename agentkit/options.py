@@ -8,7 +8,18 @@ from typing import Any, Literal, cast, get_args
 
 from attrs import Attribute, asdict, evolve, field, frozen
 
-from agentkit.errors import InvalidInput
+from agentkit.errors import (
+    AgentKitError,
+    AuthError,
+    ContextOverflow,
+    InvalidInput,
+    JobFailed,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
 
 OnBusy = Literal["queue", "reject", "interrupt", "fork"]
 """What to do where another turn of the same conversation is running."""
@@ -141,3 +152,40 @@ class Limits:
     """Text and reasoning of one reply."""
     max_wait: float | None = field(default=None, validator=_number(0))
     """Seconds that `on_busy="queue"` waits for its place; None waits as long as it takes."""
+
+
+def _errors(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    kinds: tuple[object, ...] = value if isinstance(value, tuple) else (None,)
+    if not all(isinstance(kind, type) and issubclass(kind, AgentKitError) for kind in kinds):
+        raise InvalidInput(f"{attribute.name} must be a tuple of agentkit's error classes, not {_shown(value)}")
+
+
+def _after_output(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value not in ("continue", "stop"):
+        raise InvalidInput(f"after_output is 'continue' or 'stop', not {_shown(value)}")
+
+
+@frozen(kw_only=True)
+class Fallback:
+    """When a conversation with several backends leaves one for the next."""
+
+    errors: tuple[type[AgentKitError], ...] = field(
+        default=(
+            TransportError,
+            AuthError,
+            RateLimited,
+            QuotaExceeded,
+            ContextOverflow,
+            ServerError,
+            JobFailed,
+            ProtocolError,
+        ),
+        validator=_errors,
+    )
+    """After these, once the retries are used up."""
+    after_output: Literal["continue", "stop"] = field(default="continue", validator=_after_output)
+    """A reply that breaks off after its first words is continued by the next backend, or ends as interrupted."""
+    threshold: int = field(default=3, validator=_whole(1))
+    """A backend that failed so often in a row is passed over for a while."""
+    cool_down: float = field(default=30.0, validator=_number(0, _DAY, optional=False))
+    """Seconds of that while."""

@@ -7,8 +7,8 @@ JSON reply is a stream of one chunk, so there is one way to decode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from attrs import field, frozen
 
@@ -46,6 +46,8 @@ class Capabilities:
     """Tokens that prompt and reply share; None where it is unknown."""
     max_output: int | None = None
     """Tokens of one reply at most; None where it is unknown."""
+    min_output: int | None = None
+    """A lower `max_tokens` is raised to this by the backend."""
     repeatable: bool = False
     """The same request may be sent again even where it may have been executed."""
 
@@ -138,6 +140,43 @@ class Decoder(Protocol):
         ...
 
 
+T = TypeVar("T")
+
+
+@frozen
+class Call:
+    """One of several requests, of which the whole answer is needed; a refusal is thrown in its place, as an error."""
+
+    request: HTTPRequest
+    refusals: bool = False
+    """A refusal is an answer like any other."""
+
+
+@frozen
+class Wait:
+    """Let some seconds pass."""
+
+    seconds: float
+
+
+@frozen
+class Answered:
+    """The whole answer to a `Call`; `now` is the monotonic time."""
+
+    head: ResponseHead
+    body: bytes
+    now: float
+
+
+Rounds: TypeAlias = Generator[Chunk | Call | Wait, Any, T]
+"""Several requests as straight-line code: yields chunks, pauses, and calls that are answered."""
+
+
+def ask(request: HTTPRequest, *, refusals: bool = False) -> Rounds[Answered]:
+    """Make a call and return its answer, typed: `answered = yield from ask(request)`."""
+    return cast("Answered", (yield Call(request, refusals)))
+
+
 class Provider(Protocol):
     """A backend."""
 
@@ -154,3 +193,39 @@ class Provider(Protocol):
     def decoder(self, head: ResponseHead, /, *, max_line: int) -> Decoder: ...
 
     def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError: ...
+
+
+@runtime_checkable
+class Exchanging(Protocol):
+    """A provider whose reply takes several requests: `exchange` stands in place of `encode` and `decoder`."""
+
+    def exchange(self, request: ChatRequest, /) -> Rounds[None]:
+        """Ends with a `Finish`, or raises."""
+        ...
+
+
+@frozen(kw_only=True)
+class Found:
+    """What a backend turned out to be."""
+
+    provider: Provider
+    model: str
+    window: int | None = None
+
+
+@runtime_checkable
+class Detecting(Protocol):
+    """A provider that asks the server what it is, before the first request."""
+
+    def detect(self, model: str, /) -> Rounds[Found]:
+        """Raises `NotConfigured` where no model is named and the server does not say which to take."""
+        ...
+
+
+@runtime_checkable
+class Adapting(Protocol):
+    """A provider that can do without what a server has just refused."""
+
+    def adapted(self, model: str, error: ProviderError, /) -> tuple[Provider, str] | None:
+        """The provider to use from now on, and what it does without; None where the error says nothing of the kind."""
+        ...

@@ -1,12 +1,14 @@
-"""Chunks to one assistant message: the only mutable builder, alive for one attempt or for the attempts it joins."""
+"""Chunks to one assistant message: the only mutable builder, alive for the attempts that a reply is joined from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, assert_never
 
+from attrs import evolve
+
 from agentkit.errors import ProviderError
-from agentkit.events import Notice, ReasoningDelta, TextDelta
+from agentkit.events import Notice, ReasoningDelta, Segment, TextDelta
 from agentkit.messages import Message, Part, Reasoning, Text, ToolCall
 from agentkit.provider import CallDelta, Chunk, Details, Fault, Finish, UsageReport
 from agentkit.store import PartialReply
@@ -14,22 +16,28 @@ from agentkit.usage import FinishReason, Usage
 
 
 class Builder:
-    """A reply in the making.
+    """A reply in the making, joined from one attempt or from several.
 
     Appending to a list is atomic, so `take` may run in another thread while chunks arrive.
     """
 
     __slots__ = (
+        "_backend",
         "_calls",
         "_details",
+        "_from",
+        "_lengths",
+        "_provider",
+        "_strategy",
         "_taken",
-        "carried",
         "fault",
         "finish",
         "reasoning",
         "request_id",
         "requests",
+        "segments",
         "size",
+        "spent",
         "text",
         "turn_id",
         "usage",
@@ -39,27 +47,66 @@ class Builder:
         self.turn_id = turn_id
         self.text: list[str] = [text] if text else []
         self.reasoning: list[str] = [reasoning] if reasoning else []
-        self.carried = (len(text), len(reasoning))
-        """Characters that came from an earlier attempt."""
         self.requests = 0
         self.request_id: str | None = None
         self.usage: Usage | None = None
+        """What the backend has counted for this attempt."""
+        self.spent = Usage()
+        """What the attempts before this one took."""
+        self.segments: tuple[Segment, ...] = ()
+        """Those attempts, as far as they gave something."""
         self.finish: Finish | None = None
         self.fault: ProviderError | None = None
         self.size = 0
-        """Characters received, calls included: grows with all content, and with nothing else."""
+        """Characters received in this attempt, calls included: grows with all content, and with nothing else."""
         self._calls: dict[int, list[str]] = {}
-        self._details: dict[str, Any] = {}
+        self._details: dict[str, dict[str, Any]] = {}
         self._taken = (len(self.text), len(self.reasoning))
+        self._lengths = [len(text), len(reasoning)]
+        self._from = (len(text), len(reasoning))
+        self._provider = self._backend = ""
+        self._strategy = "first"
+
+    def begin(self, provider: str, backend: str, strategy: str) -> None:
+        """Another attempt at the same reply; a call that the last one left unfinished is forgotten."""
+        self.end()
+        self._provider, self._backend, self._strategy = provider, backend, strategy
+        self._calls.clear()
+        self.finish = self.fault = self.usage = self.request_id = None
+        self.size = 0
+
+    def end(self) -> None:
+        """The attempt is over: its segment and its usage are added to those before it."""
+        usage = self._used()
+        start, end = self._from[0], self._lengths[0]
+        if self.requests:
+            made = Segment(start, end, self._strategy, self.finish_reason, usage, self.request_id, self._backend)
+            self.segments = (*self.segments, made)
+        self.spent += usage
+        self.requests, self._from = 0, (end, self._lengths[1])
+
+    def _used(self) -> Usage:
+        """The backend's count, or a flagged guess of four characters a token where it gave none."""
+        if self.usage is not None:
+            return evolve(self.usage, requests=self.requests)
+        if not self.requests:
+            return Usage()
+        said = sum(self._lengths) - sum(self._from)
+        return Usage(output_tokens=said // 4, requests=self.requests, estimated=True)
+
+    @property
+    def shown(self) -> bool:
+        """This attempt has given something already."""
+        return self.size > 0
 
     def add(self, chunk: Chunk) -> None:
         match chunk:
             case TextDelta():
                 self.text.append(chunk.text)
-                self.size += len(chunk.text)
+                self._grow(0, chunk.text)
             case ReasoningDelta():
                 self.reasoning.append(chunk.text)
-                self.size += len(chunk.text)
+                self._grow(1, chunk.text)
             case CallDelta():
                 self._add_call(chunk)
             case UsageReport():
@@ -67,13 +114,17 @@ class Builder:
             case Finish():
                 self.finish = chunk
             case Details():
-                self._details.update(chunk.values)
+                self._details.setdefault(self._provider, {}).update(chunk.values)
             case Fault():
                 self.fault = chunk.error
             case Notice():
                 pass
             case _:
                 assert_never(chunk)
+
+    def _grow(self, kind: int, text: str) -> None:
+        self.size += len(text)
+        self._lengths[kind] += len(text)
 
     def _add_call(self, chunk: CallDelta) -> None:
         call = self._calls.setdefault(chunk.index, ["", "", ""])
@@ -100,21 +151,18 @@ class Builder:
 
     def so_far(self) -> Message | None:
         """All that was delivered, as a message that is marked as interrupted."""
-        return self.message("", interrupted=True) if self.text or self.reasoning else None
+        return self.message(interrupted=True) if self.text or self.reasoning else None
 
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(ToolCall.parse(call[0], call[1], call[2]) for _, call in sorted(self._calls.items()))
 
-    def message(self, provider: str, *, interrupted: bool = False) -> Message:
+    def message(self, *, interrupted: bool = False) -> Message:
         """The message as it stands; what was cut is marked, and a call that was cut is left out."""
         whole = not interrupted and self.finish_reason is not FinishReason.LENGTH
         calls = () if interrupted else tuple(call for call in self.calls() if whole or not call.broken)
-        meta: dict[str, Mapping[str, Any]] = {}
-        details = dict(self._details)
+        meta: dict[str, Mapping[str, Any]] = {name: dict(values) for name, values in self._details.items()}
         if self.finish is not None and self.finish.raw is not None:
-            details["finish_reason"] = self.finish.raw
-        if details:
-            meta[provider] = details
+            meta[self._provider] = {**meta.get(self._provider, {}), "finish_reason": self.finish.raw}
         if interrupted:
             meta["agentkit"] = {"interrupted": True}
         return Message("assistant", reply_parts("".join(self.text), "".join(self.reasoning), calls), meta)

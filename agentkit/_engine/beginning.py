@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from agentkit._engine.exchange import Line
 from agentkit._engine.journal import Journal, TurnState
+from agentkit._engine.line import Line
 from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
-from agentkit.options import OnBusy, Options
+from agentkit.options import Fallback, OnBusy, Options
 from agentkit.store import Configured, Imported, Record, Rewound, TurnEnded, TurnResumed, TurnStarted
 from agentkit.usage import Outcome
 
@@ -31,8 +31,9 @@ class Task:
     named: bool = False
     """The caller gave the turn its id, and may be sending it once more."""
     conversation: str
-    line: Line
-    model: str
+    lines: tuple[Line, ...]
+    """The ways to the backends, in the order to be tried."""
+    fallback: Fallback = Fallback()
     options: Options = field(factory=Options)
     ask: Message | None = None
     """The question; None asks the one found by `rewind` again, or finishes the last turn."""
@@ -41,6 +42,11 @@ class Task:
     imports: tuple[Message, ...] = ()
     """Messages that a new conversation starts from."""
     on_busy: OnBusy = "queue"
+
+    @property
+    def line(self) -> Line:
+        """The way to the backend that is preferred."""
+        return self.lines[0]
 
 
 def begin(task: Task, journal: Journal) -> Flow[TurnState]:
@@ -52,18 +58,19 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
     records = opening(task.system, task.imports, journal)
     fresh = task.turn_id not in journal.turns
     if fresh and task.ask is not None and task.rewind is None:
-        yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.model)])
+        yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.line.model)])
         return journal.turns[task.turn_id]
     if records:
         yield from write(journal, records)
     if fresh and task.rewind is not None:
         keep = question_index(journal, task.rewind.index)
         asked = task.ask or journal.history[keep]
-        yield from write(journal, [Rewound(keep), TurnStarted(task.turn_id, asked, task.model)])
+        yield from write(journal, [Rewound(keep), TurnStarted(task.turn_id, asked, task.line.model)])
         return journal.turns[task.turn_id]
     known = _known_turn(task, journal)
     if known.outcome in UNFINISHED and journal.is_last(known):
-        continues = task.line.provider.capabilities(task.model).prefix and bool(known.last_reply().text)
+        line = task.line.informed()
+        continues = line.provider.capabilities(line.model).prefix and bool(known.last_reply().text)
         yield from write(journal, [TurnResumed(known.turn_id, anew=not continues)])
     return known
 

@@ -8,9 +8,8 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.journal import NOTHING, Journal, longer
 from agentkit.effects import Flow
-from agentkit.errors import AgentKitError, ProviderError, ServerError, Unsupported
-from agentkit.events import Reply, Segment
-from agentkit.messages import Message
+from agentkit.errors import AgentKitError, ProviderError, Unsupported
+from agentkit.events import Reply
 from agentkit.store import Failure, Record, Replied, Rewound, TurnEnded
 from agentkit.usage import FinishReason, Outcome, Usage
 
@@ -44,27 +43,24 @@ def commit(
     task: Task,
     journal: Journal,
     builder: Builder,
-    strategy: str,
     name: str,
     *,
     stopped: bool,
     error: AgentKitError | None = None,
 ) -> Flow[Ending]:
     """Write what came of the turn, durably. A store that fails is the error; the reply is on it all the same."""
-    if error is None and builder.finish_reason is FinishReason.ERROR and not stopped:
-        raw = builder.finish.raw if builder.finish is not None else None
-        error = ServerError(f"{task.line.provider.name} gave up in the middle of the reply: {raw!r}")
+    builder.end()
     cut = stopped or error is not None
     state = journal.turns[builder.turn_id]
-    message = builder.message(task.line.provider.name, interrupted=cut)
+    message = builder.message(interrupted=cut)
     if cut and longer(state.earlier, message) is state.earlier and state.earlier is not None:
         message = state.earlier
     ended = TurnEnded(
         builder.turn_id,
         _outcome(builder, stopped=stopped, failed=error is not None),
         builder.finish_reason,
-        _usage(builder, message),
-        (*state.segments, _segment(builder, strategy, message)),
+        builder.spent,
+        (*state.segments, *builder.segments),
         None if error is None else failure_of(error),
     )
     replied: list[Record] = [Replied(builder.turn_id, message)] if message.parts or not cut else []
@@ -95,28 +91,6 @@ def _outcome(builder: Builder, *, stopped: bool, failed: bool) -> Outcome:
     if failed:
         return Outcome.INTERRUPTED if builder.has_output else Outcome.FAILED
     return OUTCOMES[builder.finish_reason]
-
-
-def _usage(builder: Builder, message: Message) -> Usage:
-    """The backend's count, or a flagged guess of four characters a token where it gave none."""
-    if builder.usage is not None:
-        reported = builder.usage
-        return Usage(
-            reported.input_tokens,
-            reported.output_tokens,
-            reported.reasoning_tokens,
-            reported.cached_tokens,
-            builder.requests,
-            reported.estimated,
-        )
-    said = len(message.text) + len(message.reasoning) - sum(builder.carried)
-    return Usage(output_tokens=max(said, 0) // 4, requests=builder.requests, estimated=True)
-
-
-def _segment(builder: Builder, strategy: str, message: Message) -> Segment:
-    start = builder.carried[0]
-    end, usage = len(message.text), builder.usage or Usage()
-    return Segment(start, end, strategy, builder.finish_reason, usage, builder.request_id)
 
 
 def failure_of(error: AgentKitError) -> Failure:

@@ -1,37 +1,21 @@
-"""One request and its answer: encode, open, read, decode, accumulate, and the decision to try again."""
+"""One streamed answer: encode, open, read, decode, accumulate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from attrs import frozen
+from functools import partial
 
 from agentkit._engine.accumulate import Builder
-from agentkit._engine.backoff import delay_before_retry
+from agentkit._engine.line import Line, opened, persistent, reserved
 from agentkit._engine.seam import PrefixEcho
-from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Settle, Sleep, do
+from agentkit.effects import Close, Flow, Read, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
-from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
-from agentkit.options import Limits, RetryPolicy, Timeouts
-from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, Provider, ResponseHead
+from agentkit.events import Notice, ReasoningDelta, TextDelta
+from agentkit.options import Limits, Timeouts
+from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, ResponseHead
 
-MAX_ERROR_BODY = 64 << 10
 _SHOWN = (TextDelta, ReasoningDelta, Notice)
-_ID_CHARS = 200
-_KEY_CHARS = 8
-"""No key is shorter."""
-
-
-@frozen(kw_only=True)
-class Line:
-    """How a conversation reaches its backend."""
-
-    provider: Provider
-    timeouts: Timeouts = Timeouts()
-    retry: RetryPolicy = RetryPolicy()
-    limits: Limits = Limits()
-    rate_limited: bool = False
 
 
 def exchange(
@@ -44,77 +28,28 @@ def exchange(
     """
     wire = line.provider.encode(request)
     yield from wire.notices
-    attempt = 1
-    while True:
-        try:
-            yield from _attempt(line, wire, request, builder, None if new_echo is None else new_echo())
-        except (TransportError, ProviderError) as error:
-            delay = delay_before_retry(
-                line.retry,
-                attempt,
-                error,
-                shown=builder.size > 0,
-                repeatable=wire.repeatable,
-                turn_id=builder.turn_id,
-            )
-            if delay is None:
-                raise
-            yield Retrying(attempt, delay, error)
-            if isinstance(error, ProviderError) and error.retry_after is not None:
-                yield from do(Brake(delay))
-            yield from do(Sleep(delay))
-            attempt += 1
-        else:
-            return
+
+    def attempt() -> Flow[None]:
+        return _attempt(line, wire, builder, None if new_echo is None else new_echo())
+
+    tokens = _rough_tokens(line, wire, request) if line.rate_limited else 0
+    yield from persistent(
+        line, builder, repeatable=wire.repeatable, attempt=partial(reserved, line, builder, tokens, attempt)
+    )
 
 
-def _attempt(
-    line: Line, wire: HTTPRequest, request: ChatRequest, builder: Builder, echo: PrefixEcho | None
-) -> Flow[None]:
-    reserved = _rough_tokens(wire, request) if line.rate_limited else 0
-    if line.rate_limited:
-        wait = yield from do(Reserve(reserved))
-        if wait > 0:
-            yield from do(Sleep(wait))
+def _attempt(line: Line, wire: HTTPRequest, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     try:
-        builder.requests += 1
-        head, opened_at = yield from do(Open(wire, line.timeouts))
-        builder.request_id = _request_id(head, wire)
-        if not 200 <= head.status < 300:  # noqa: PLR2004 - success, by HTTP
-            body = yield from _read_error(line.timeouts.idle, opened_at)
-            raise line.provider.decode_error(head, body)
+        head, opened_at = yield from opened(line, wire, builder)
         yield from _receive(line, head, opened_at, builder, echo)
     finally:
         yield from do(Close())
-    if line.rate_limited and builder.usage is not None:
-        yield from do(Settle(reserved, builder.usage.total_tokens))
 
 
-def _request_id(head: ResponseHead, wire: HTTPRequest) -> str | None:
-    """The backend's id for this answer; none where it sends a header of the request back, which may be the key."""
-    found = head.headers.get("x-request-id", "")
-    sent = (word for name, value in wire.headers if name.lower() != "x-request-id" for word in value.split())
-    return None if any(len(word) >= _KEY_CHARS and word in found for word in sent) else found[:_ID_CHARS] or None
-
-
-def _rough_tokens(wire: HTTPRequest, request: ChatRequest) -> int:
+def _rough_tokens(line: Line, wire: HTTPRequest, request: ChatRequest) -> int:
     """A reservation, not a count: four bytes a token for the prompt, and the whole of what the reply may take."""
-    return len(wire.body) // 4 + (request.options.max_tokens or 0)
-
-
-def _read_error(limit: float | None, opened_at: float) -> Flow[bytes]:
-    """The body of a refusal, as far as it comes within the limit: a few bytes now and then do not prolong it."""
-    body, left = b"", limit
-    while len(body) < MAX_ERROR_BODY and (left is None or left > 0):
-        try:
-            data, now = yield from do(Read(left))
-        except (TransportError, ProviderError):
-            break
-        if not data:
-            break
-        body += data
-        left = None if limit is None else limit - (now - opened_at)
-    return body[:MAX_ERROR_BODY]
+    floor = line.provider.capabilities(request.model).min_output or 0
+    return len(wire.body) // 4 + max(request.options.max_tokens or 0, floor)
 
 
 def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
@@ -126,7 +61,7 @@ def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder,
         rest = decoder.close()
         if not any(isinstance(chunk, Finish) for chunk in rest):
             raise
-        yield from _deliver(rest, builder, echo)
+        yield from deliver(rest, builder, echo)
 
 
 def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
@@ -135,7 +70,7 @@ def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder,
     while builder.finish is None:
         data, now = yield from do(patience.read)
         size = builder.size
-        yield from _deliver(decoder.feed(data) if data else decoder.close(), builder, echo)
+        yield from deliver(decoder.feed(data) if data else decoder.close(), builder, echo)
         if builder.fault is not None:
             fault, builder.fault = builder.fault, None
             raise fault
@@ -145,7 +80,7 @@ def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder,
         patience.note(now, content=builder.size != size)
 
 
-def _deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+def deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
     """Keep each chunk before it is shown: what the caller has seen is never lost."""
     passed = chunks if echo is None else [each for chunk in chunks for each in echo.pass_on(chunk)]
     for chunk in passed:

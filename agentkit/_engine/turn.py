@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial as partial_of
 
-from attrs import frozen
-
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.admission import admitted
+from agentkit._engine.answering import answered
 from agentkit._engine.beginning import Task, begin
 from agentkit._engine.ending import Ending, commit, nothing
-from agentkit._engine.exchange import exchange
-from agentkit._engine.history import repair
 from agentkit._engine.journal import Journal, TurnState
-from agentkit._engine.seam import PrefixEcho
 from agentkit.effects import Flow, Keep, Release, Stopped, do
 from agentkit.errors import AgentKitError
 from agentkit.events import Reply, TextDelta, TurnFinished
-from agentkit.messages import Message, system
-from agentkit.provider import ChatRequest
 
 
 def turn(task: Task, journal: Journal) -> Flow[Reply]:
@@ -73,25 +67,26 @@ def _told_again(reply: Reply) -> Flow[Ending]:
 
 
 def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[Ending]:
-    """Let the backend answer, and commit what came of it."""
-    approach = _approach(task, journal, state)
-    builder = approach.builder
+    """Let a backend answer, and commit what came of it."""
+    partial = state.running()
+    builder = Builder(state.turn_id)
+    if partial is not None:
+        builder = Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning)
     stopped = False
     error: AgentKitError | None = None
     try:
         for carried in builder.text:
             yield TextDelta(carried)
         yield from do(Keep(builder))
-        yield from exchange(task.line, approach.request, builder, approach.new_echo)
+        yield from answered(task, journal, builder, resumed=state.resumed)
     except Stopped:
         stopped = True
     except AgentKitError as failure:
         error = failure
     except BaseException:
-        ended = partial_of(commit, task, journal, builder, approach.strategy, name, stopped=True)
-        _ = yield from _committed(journal, ended)
+        _ = yield from _committed(journal, partial_of(commit, task, journal, builder, name, stopped=True))
         raise
-    ended = partial_of(commit, task, journal, builder, approach.strategy, name, stopped=stopped, error=error)
+    ended = partial_of(commit, task, journal, builder, name, stopped=stopped, error=error)
     return (yield from _committed(journal, ended))
 
 
@@ -106,41 +101,3 @@ def _committed(journal: Journal, ended: Callable[[], Flow[Ending]]) -> Flow[Endi
         if isinstance(interruption, Stopped):
             return ending
         raise
-
-
-@frozen(kw_only=True)
-class Approach:
-    """How the reply is asked for."""
-
-    request: ChatRequest
-    builder: Builder
-    strategy: str = "first"
-    new_echo: Callable[[], PrefixEcho] | None = None
-
-
-def _approach(task: Task, journal: Journal, state: TurnState) -> Approach:
-    """From the beginning, or on from what an interrupted reply had come to, where the backend can do that."""
-    partial = state.running()
-    if partial is None:
-        strategy = "restart" if state.resumed else "first"
-        return Approach(request=_request(task, journal), builder=Builder(state.turn_id), strategy=strategy)
-    text, reasoning = partial.text, partial.reasoning
-    repeats = task.line.provider.capabilities(task.model).repeats_prefix is not False
-    return Approach(
-        request=_request(task, journal, partial),
-        builder=Builder(state.turn_id, text=text, reasoning=reasoning),
-        strategy="native",
-        new_echo=partial_of(PrefixEcho, text, reasoning) if repeats else None,
-    )
-
-
-def _request(task: Task, journal: Journal, prefix: Message | None = None) -> ChatRequest:
-    messages = repair(tuple(journal.history))
-    if journal.system:
-        messages.insert(0, system(journal.system))
-    if prefix is not None:
-        messages.append(prefix)
-    stream = task.line.provider.capabilities(task.model).stream
-    return ChatRequest(
-        model=task.model, messages=messages, options=task.options, stream=stream, prefix=prefix is not None
-    )

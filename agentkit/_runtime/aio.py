@@ -31,6 +31,7 @@ from agentkit.effects import (
     Interrupt,
     Keep,
     Look,
+    Now,
     Open,
     Read,
     Release,
@@ -41,8 +42,7 @@ from agentkit.effects import (
 )
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
-from agentkit.options import Timeouts
-from agentkit.provider import HTTPRequest, ResponseHead
+from agentkit.provider import ResponseHead
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ T = TypeVar("T")
 class AsyncWorld:
     """The outside of one turn."""
 
-    __slots__ = ("_answer", "_scope", "_session", "_transport", "cancelled", "stopping")
+    __slots__ = ("_answer", "_reach", "_scope", "_session", "cancelled", "stopping")
 
-    def __init__(self, transport: AsyncTransport, session: Session) -> None:
-        self._transport = transport
+    def __init__(self, reach: Callable[[int], AsyncTransport], session: Session) -> None:
+        self._reach = reach
         self._session = session
         self._answer: AsyncAnswer | None = None
         self._scope: anyio.CancelScope | None = None
@@ -74,11 +74,13 @@ class AsyncWorld:
             case Read():
                 return await self._read(effect.timeout)
             case Open():
-                return await self._open(effect.request, effect.timeouts)
+                return await self._open(effect)
             case Close():
                 return await self._close()
             case Sleep():
                 return await self._stoppable(anyio.sleep, effect.seconds)
+            case Now():
+                return time.monotonic()
             case Keep() | Reserve() | Settle() | Brake():
                 return self._session.perform(effect)
             case _ if self._session.store.blocking:
@@ -110,6 +112,8 @@ class AsyncWorld:
                 if answer is not None:
                     answer.abandon()
                 return None
+            case Now():
+                return time.monotonic()
             case _:
                 return self._session.perform(effect)
 
@@ -124,8 +128,8 @@ class AsyncWorld:
                 self._scope = None
         raise Stopped
 
-    async def _open(self, request: HTTPRequest, timeouts: Timeouts) -> tuple[ResponseHead, float]:
-        self._answer = await self._stoppable(self._transport.open, request, timeouts)
+    async def _open(self, effect: Open) -> tuple[ResponseHead, float]:
+        self._answer = await self._stoppable(self._reach(effect.at).open, effect.request, effect.timeouts)
         return self._answer.head, time.monotonic()
 
     async def _read(self, timeout: float | None) -> tuple[bytes, float]:

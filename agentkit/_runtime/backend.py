@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
+from agentkit._engine.line import Learnt
 from agentkit.config import backend_settings, configured_model
 from agentkit.errors import InvalidInput, NotConfigured
-from agentkit.provider import Provider
+from agentkit.provider import Detecting, Provider
 from agentkit.providers import get_provider
 
 if TYPE_CHECKING:
     from agentkit._runtime.transport import AsyncTransport, Transport
     from agentkit.sim import Simulator
+
+
+Named: TypeAlias = "str | Provider | Simulator"
+
+_MOST_KNOWN = 256
+_known: dict[tuple[Provider, str], Learnt] = {}
+"""What this process has learnt of its backends, by provider (address and key included) and model."""
 
 
 @runtime_checkable
@@ -32,6 +41,7 @@ class Backend:
         self.model = model
         self._http_client = http_client
         self._simulator = simulator
+        self.learnt = _learnt_of(provider, model) if simulator is None else Learnt()
 
     def transport(self) -> Transport:
         return self._blocking
@@ -64,10 +74,21 @@ class Backend:
         return shared_async_transport() if self._http_client is None else AsyncClientTransport(self._http_client)
 
 
-def backend_for(
-    model: str | Provider | Simulator | None, *, base_url: str | None, api_key: str | None, http_client: Any
-) -> Backend:
-    """The backend that the caller means.
+def _learnt_of(provider: Provider, model: str) -> Learnt:
+    """What all conversations with this backend know of it."""
+    try:
+        found = _known.setdefault((provider, model), Learnt())
+    except TypeError:  # a provider of somebody else's need not be hashable
+        return Learnt()
+    while len(_known) > _MOST_KNOWN:
+        _ = _known.pop(next(iter(_known)), None)
+    return found
+
+
+def backends_for(
+    model: Named | Sequence[Named] | None, *, base_url: str | None, api_key: str | None, http_client: Any
+) -> tuple[Backend, ...]:
+    """The backends that the caller means, the preferred one first.
 
     Raises:
         InvalidInput, NotConfigured
@@ -75,6 +96,17 @@ def backend_for(
     _check_texts(base_url, api_key)
     if model is None:
         model = configured_model()
+    if not isinstance(model, list | tuple):
+        return (_backend(cast("Named", model), base_url, api_key, http_client),)
+    named = cast("Sequence[Named]", model)
+    if not named:
+        raise InvalidInput("an empty list names no backend")
+    if len(named) > 1 and (base_url is not None or api_key is not None):
+        raise InvalidInput("base_url and api_key belong to one backend; several are named: set them in the environment")
+    return tuple(_backend(each, base_url, api_key, http_client) for each in named)
+
+
+def _backend(model: Named, base_url: str | None, api_key: str | None, http_client: Any) -> Backend:
     if isinstance(model, str):
         return _named(model, base_url, api_key, http_client)
     if base_url is not None or api_key is not None:
@@ -98,10 +130,20 @@ def _named(name: str, base_url: str | None, api_key: str | None, http_client: An
         return _simulated(wanted or "sim", Simulator(), base_url, api_key, http_client)
     found = backend_settings(backend, base_url=base_url, api_key=api_key)
     provider = get_provider(backend, base_url=found.base_url.value, api_key=found.api_key.value)
-    wanted = wanted or found.model.value or ""
-    if not wanted:
-        raise NotConfigured(f"{backend} needs a model: name it as '{backend}/MODEL'")
-    return Backend(provider, wanted, http_client, None)
+    chosen = wanted or found.model.value or cast("str", getattr(provider, "model", ""))
+    return Backend(*_with_model(provider, chosen), http_client, None)
+
+
+def _with_model(provider: Provider, model: str) -> tuple[Provider, str]:
+    """A provider that can do without a model, or be asked for it, where none is named."""
+    from agentkit.providers.detecting import undetected
+    from agentkit.providers.openai_chat import OpenAIChat
+
+    if model or isinstance(provider, Detecting):
+        return provider, model
+    if isinstance(provider, OpenAIChat) and provider.dialect.lists_models:
+        return cast("Provider", undetected(provider)), ""
+    raise NotConfigured(f"{provider.name} needs a model: name it as '{provider.name}/MODEL'")
 
 
 def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:

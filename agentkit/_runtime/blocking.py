@@ -12,20 +12,19 @@ from typing import Any
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import Answer, StopSignal, Transport
-from agentkit.effects import Close, Effect, Open, Read, Sleep, Stopped
+from agentkit.effects import Close, Effect, Now, Open, Read, Sleep, Stopped
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
-from agentkit.options import Timeouts
-from agentkit.provider import HTTPRequest, ResponseHead
+from agentkit.provider import ResponseHead
 
 
 class World:
     """The outside of one turn."""
 
-    __slots__ = ("_answer", "_session", "_signal", "_transport")
+    __slots__ = ("_answer", "_reach", "_session", "_signal")
 
-    def __init__(self, transport: Transport, session: Session, signal: StopSignal) -> None:
-        self._transport = transport
+    def __init__(self, reach: Callable[[int], Transport], session: Session, signal: StopSignal) -> None:
+        self._reach = reach
         self._session = session
         self._signal = signal
         self._answer: Answer | None = None
@@ -35,17 +34,19 @@ class World:
             case Read():
                 return self._read(effect.timeout)
             case Open():
-                return self._open(effect.request, effect.timeouts)
+                return self._open(effect)
             case Close():
                 return self._close()
             case Sleep():
                 return self._signal.wait(effect.seconds)
+            case Now():
+                return time.monotonic()
             case _:
                 return self._session.perform(effect)
 
-    def _open(self, request: HTTPRequest, timeouts: Timeouts) -> tuple[ResponseHead, float]:
+    def _open(self, effect: Open) -> tuple[ResponseHead, float]:
         self._signal.check()
-        self._answer = self._transport.open(request, timeouts, self._signal)
+        self._answer = self._reach(effect.at).open(effect.request, effect.timeouts, self._signal)
         return self._answer.head, time.monotonic()
 
     def _read(self, timeout: float | None) -> tuple[bytes, float]:

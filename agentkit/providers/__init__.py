@@ -18,7 +18,7 @@ Factory: TypeAlias = Callable[[str | None, str | None], Provider]
 
 GROUP = "agentkit.providers"
 _BUILT_IN: Mapping[str, str] = {
-    "gpt-oss": "agentkit.providers.local:gpt_oss",
+    "gpt-oss": "agentkit.providers.detecting:gpt_oss",
     "gradient": "agentkit.providers.gradient:gradient",
     "gravixlayer": "agentkit.providers.gravixlayer:gravixlayer",
     "llamacpp": "agentkit.providers.local:llamacpp",
@@ -28,6 +28,7 @@ _BUILT_IN: Mapping[str, str] = {
     "openai": "agentkit.providers.openai_chat:openai",
     "parallax": "agentkit.providers.parallax:parallax",
     "pixigpt": "agentkit.providers.pixigpt:pixigpt",
+    "pixigpt-threads": "agentkit.providers.pixigpt_threads:pixigpt_threads",
     "sglang": "agentkit.providers.local:sglang",
     "sim": "agentkit.providers.openai_chat:sim",
     "transformers": "agentkit.providers.local:transformers",

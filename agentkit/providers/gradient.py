@@ -18,8 +18,8 @@ from agentkit.messages import Message
 from agentkit.provider import Capabilities, ChatRequest, HTTPRequest, ResponseHead
 from agentkit.providers._errors import ErrorReader
 from agentkit.providers._gradient_decode import GradientDecoder, available_models
-from agentkit.providers._gradient_messages import WireMessage, content_of, fold, merged, window, wires_of
 from agentkit.providers._openai_encode import body_of, fields_of
+from agentkit.providers._plain_text import WireMessage, content_of, fold, merged, window, wires_of
 from agentkit.providers._switch import thinking_switch
 from agentkit.providers.openai_chat import Dialect
 
@@ -125,9 +125,11 @@ class Gradient:
 
     def _outgoing(self, messages: Sequence[Message]) -> tuple[list[WireMessage], tuple[Notice, ...]]:
         said = [message for message in messages if message.role != "system"]
-        instructions = "\n".join(filter(str.strip, (content_of(m, {}) for m in messages if m.role == "system")))
+        instructions = "\n".join(
+            filter(str.strip, (content_of(m, {}, self.name) for m in messages if m.role == "system"))
+        )
         first = window(said, self.context_pairs)
-        made = merged(wires_of(said[first:]))
+        made = merged(wires_of(said[first:], self.name))
         if instructions and self.system_role:
             made.insert(0, {"role": "system", "content": instructions})
         elif instructions:

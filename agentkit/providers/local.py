@@ -108,7 +108,7 @@ def base_url_of(given: str | None, default: str) -> str:
 def _server(name: str, port: int, dialect: Dialect) -> Callable[[str | None, str | None], OpenAIChat]:
     def made(base_url: str | None, api_key: str | None) -> OpenAIChat:
         url = base_url_of(base_url, f"http://localhost:{port}/v1")
-        return OpenAIChat(base_url=url, api_key=api_key, dialect=dialect, name=name)
+        return OpenAIChat(base_url=url, api_key=api_key, dialect=evolve(dialect, lists_models=True), name=name)
 
     return made
 

@@ -22,6 +22,8 @@ __all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "OpenAIChat", "openai", "sim"]
 
 OPENAI = Dialect()
 """Anything that calls itself compatible."""
+ANY = Dialect(lists_models=True)
+_SERVICE = "https://api.openai.com/v1"
 SIM = Dialect(capabilities=Capabilities(prefix=True))
 
 
@@ -109,6 +111,10 @@ class OpenAIChat:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_made", _Made.of(self))
 
+    def headers_for(self, accept: str) -> tuple[tuple[str, str], ...]:
+        """The headers of a request that wants such an answer."""
+        return _accepting(accept, self)
+
     def capabilities(self, model: str, /) -> Capabilities:
         return self.dialect.of(model).capabilities
 
@@ -147,7 +153,9 @@ class OpenAIChat:
 
 def openai(base_url: str | None, api_key: str | None) -> OpenAIChat:
     """OpenAI itself, or any compatible server at `base_url`."""
-    return OpenAIChat(base_url=base_url or "https://api.openai.com/v1", api_key=api_key)
+    if base_url is None or base_url.rstrip("/") == _SERVICE:
+        return OpenAIChat(base_url=_SERVICE, api_key=api_key)
+    return OpenAIChat(base_url=base_url, api_key=api_key, dialect=ANY)
 
 
 def sim(base_url: str | None, api_key: str | None) -> OpenAIChat:

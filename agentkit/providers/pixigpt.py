@@ -35,13 +35,15 @@ ACCENT = Dialect(
     body={"model": None},
 )
 
+_THINKS = evolve(ACCENT.capabilities, min_output=THINKING_FLOOR)
+
 OnSystem: TypeAlias = Literal["refuse", "send", "omit"]
 
 _THINK = re.compile(r"\s*<(think|thinking)>(.*?)(?:</\1>|\Z)", re.DOTALL)
 _BY_TYPE = {"authentication_error": AuthError, "rate_limit_error": RateLimited}
 
 
-def _on_system(instance: object, attribute: object, value: object) -> None:
+def check_on_system(instance: object, attribute: object, value: object) -> None:
     if value not in ("refuse", "send", "omit"):
         raise InvalidInput(f"on_system is 'refuse', 'send' or 'omit', not {value!r}")
 
@@ -67,7 +69,7 @@ class PixiGPT:
     model: str = "pixi"
     """For the records of a conversation; the service is not told."""
     assistant_id: str | None = None
-    on_system: OnSystem = field(default="refuse", validator=_on_system)
+    on_system: OnSystem = field(default="refuse", validator=check_on_system)
     """What to do with instructions of the conversation where an assistant brings its own."""
     instructions: str = "You are a helpful assistant."
     """The first message of a request that has neither instructions nor an assistant."""
@@ -78,7 +80,11 @@ class PixiGPT:
     _opening: Message = field(init=False, repr=False, eq=False, default=Factory(_opening_of, takes_self=True))
 
     def capabilities(self, model: str, /) -> Capabilities:
-        return ACCENT.capabilities
+        return _THINKS if self.enable_thinking else ACCENT.capabilities
+
+    def headers_for(self, accept: str) -> tuple[tuple[str, str], ...]:
+        """The headers of a request that wants such an answer."""
+        return self._chat.headers_for(accept)
 
     def encode(self, request: ChatRequest, /) -> HTTPRequest:
         """The request as it leaves.
@@ -212,18 +218,21 @@ def _usual(body: bytes) -> bytes:
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
-    """Older servers trim no texts, and leave the thinking in front of the answer, at times without its end."""
+    """The choice with the thinking in its message, where others have it."""
     message = as_dict(choice.get("message"))
     if not message:
         return choice
-    thought = choice.get("reasoning_content") or message.get("reasoning_content")
-    text = message.get("content")
+    content = message.get("content")
+    thought, text = split_thinking(choice.get("reasoning_content") or message.get("reasoning_content"), content)
+    message = {**message, "content": text, "reasoning_content": thought}
+    return {**choice, "message": message, "reasoning_content": None}
+
+
+def split_thinking(thought: Any, text: Any) -> tuple[Any, Any]:
+    """Thinking and text; older servers trim neither, and leave the one in front of the other, at times without end."""
     if isinstance(text, str):
         found = None if thought else _THINK.match(text)
         if found:
             thought, text = found[2], text[found.end() :]
         text = text.strip()
-    if isinstance(thought, str):
-        thought = thought.strip()
-    message = {**message, "content": text, "reasoning_content": thought}
-    return {**choice, "message": message, "reasoning_content": None}
+    return (thought.strip() if isinstance(thought, str) else thought), text

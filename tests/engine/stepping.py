@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agentkit._engine.beginning import Rewind, Task
-from agentkit._engine.exchange import Line
 from agentkit._engine.journal import Journal
+from agentkit._engine.line import Line
 from agentkit.effects import (
     Acquire,
     Append,
@@ -34,13 +34,12 @@ PROVIDER = OpenAIChat(base_url="http://127.0.0.1:1/v1", dialect=SIM)
 
 
 def task(ask: str | None = "hello", **changes: Any) -> Task:
-    line = Line(**{"provider": PROVIDER, **changes.pop("line", {})})
+    line = Line(**{"provider": PROVIDER, "model": "m", **changes.pop("line", {})})
     return Task(
         **{
             "turn_id": "t1",
             "conversation": "c",
-            "line": line,
-            "model": "m",
+            "lines": (line,),
             "ask": None if ask is None else user(ask),
             **changes,
         }

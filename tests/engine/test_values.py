@@ -189,6 +189,7 @@ def test_the_backend_decides_how_long_up_to_a_cap() -> None:
 
 def test_pieces_of_calls_belong_together_by_their_index() -> None:
     builder = Builder("t")
+    builder.begin("openai", "openai/m", "first")
     for chunk in (
         CallDelta(1, "b", "wind"),
         CallDelta(0, "a", "ra", '{"ci'),
@@ -198,11 +199,11 @@ def test_pieces_of_calls_belong_together_by_their_index() -> None:
         Finish(FinishReason.TOOL_CALLS, "tool_calls"),
     ):
         builder.add(chunk)
-    made = builder.message("openai")
+    made = builder.message()
     assert made.tool_calls == (ToolCall("a", "rain", {"city": "Oslo"}, raw='{"city": "Oslo"}'), ToolCall("b", "wind"))
     assert made.meta == {"openai": {"id": "r1", "finish_reason": "tool_calls"}}
     assert builder.has_output
-    assert builder.message("openai", interrupted=True).tool_calls == ()
+    assert builder.message(interrupted=True).tool_calls == ()
 
 
 def test_a_draft_gives_each_piece_once() -> None:
@@ -213,7 +214,7 @@ def test_a_draft_gives_each_piece_once() -> None:
     builder.add(TextDelta("c"))
     assert builder.take() == PartialReply("t", "ac", "b")
     assert builder.take() is None
-    assert builder.message("x").text == "before ac"
+    assert builder.message().text == "before ac"
     so_far = builder.so_far()
     assert so_far is not None
     assert (so_far.text, so_far.interrupted) == ("before ac", True)

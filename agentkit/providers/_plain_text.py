@@ -1,4 +1,4 @@
-"""Messages as Gradient Chat takes them: text under two roles, which take turns."""
+"""Messages as text under two roles, which take turns: for backends that know nothing else."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _asks(message: Message) -> bool:
     return message.role == "user" and not all(isinstance(part, ToolResult) for part in message.parts)
 
 
-def wires_of(messages: Sequence[Message]) -> list[WireMessage]:
+def wires_of(messages: Sequence[Message], backend: str) -> list[WireMessage]:
     """Messages with something to say; a result names the tool that was called."""
     made: list[WireMessage] = []
     tools: dict[str, str] = {}
     for message in messages:
         tools.update((call.id, call.name) for call in message.tool_calls)
-        content = content_of(message, tools)
+        content = content_of(message, tools, backend)
         if not content.strip():
             continue
         wire: WireMessage = {"role": "assistant" if message.role == "assistant" else "user", "content": content}
@@ -46,10 +46,10 @@ def wires_of(messages: Sequence[Message]) -> list[WireMessage]:
     return made
 
 
-def content_of(message: Message, tools: dict[str, str]) -> str:
+def content_of(message: Message, tools: dict[str, str], backend: str) -> str:
     lost = next((part for part in message.parts if isinstance(part, Media | Unknown)), None)
     if lost is not None:
-        raise Unsupported(f"gradient carries text only, not {lost!r:.200}")
+        raise Unsupported(f"{backend} carries text only, not {lost!r:.200}")
     results = [_result(part, tools) for part in message.parts if isinstance(part, ToolResult)]
     return "\n".join(filter(None, [*results, message.text, *map(_call, message.tool_calls)]))
 

@@ -1,0 +1,264 @@
+"""What a conversation is, whichever way it is called: its settings, its state, and how a call becomes a task."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from agentkit._engine.beginning import Rewind, Task
+from agentkit._engine.journal import Journal
+from agentkit._engine.line import Line
+from agentkit._runtime.backend import backends_for
+from agentkit._runtime.opened import OpenStore
+from agentkit._runtime.session import holder_of, new_id
+from agentkit.errors import ConversationClosed, InvalidInput
+from agentkit.events import Reply
+from agentkit.messages import Message, Prompt, message, well_formed
+from agentkit.options import ON_BUSY, Fallback, Limits, OnBusy, Options, RetryPolicy, Timeouts
+from agentkit.provider import Provider
+from agentkit.store import Store
+from agentkit.usage import Usage
+
+if TYPE_CHECKING:
+    from agentkit._runtime.ratelimit import RateLimiter
+    from agentkit._runtime.transport import AsyncTransport, Transport
+    from agentkit.sim import Simulator
+
+
+class Face:
+    """What a conversation is, whichever way it is called."""
+
+    def __init__(
+        self,
+        model: str | Provider | Simulator | Sequence[str | Provider | Simulator] | None = None,
+        *,
+        system: str | None = None,
+        store: str | Store | None = None,
+        name: str | None = None,
+        options: Options | None = None,
+        messages: Iterable[Message] = (),
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+        rate_limit: RateLimiter | None = None,
+        fallback: Fallback | None = None,
+        on_busy: OnBusy = "queue",
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: float | Timeouts | None = None,
+        http_client: Any = None,
+    ) -> None:
+        """Open a conversation.
+
+        Args:
+            model: "backend" or "backend/model"; a provider or simulator; a list of these, each of which stands in
+                for those before it; None takes AGENTKIT_MODEL or the user's file.
+            system: The standing instructions; None keeps those of a stored conversation, "" removes them.
+            store: Where it is kept: None in memory, "sqlite" in the user's folder, "sqlite:///file.db", or a store.
+            name: Its name in the store; a stored one is reopened. None makes a new one.
+            options: How the model should answer.
+            messages: A history to start from.
+            limits: Bounds on what a backend may send.
+            retry: When a failed request is sent again.
+            rate_limit: Requests and tokens per time, shared by the conversations that are given the same one.
+            fallback: When a list of backends goes on with the next one.
+            on_busy: What a turn does while another one of this conversation runs: queue, reject, interrupt or fork.
+            base_url: Where the backend is, instead of its usual address.
+            api_key: Its key, instead of the one in the environment.
+            timeout: Seconds to wait for the backend, or `Timeouts`.
+            http_client: A ready httpx client to send requests with; it stays yours to close.
+
+        Raises:
+            InvalidInput: an argument is wrong.
+            NotConfigured: no model is named anywhere.
+        """
+        if on_busy not in ON_BUSY:
+            raise InvalidInput(f"on_busy must be one of {', '.join(ON_BUSY)}, not {on_busy!r}")
+        _typed("system", system, str)
+        _typed("name", name, str)
+        _typed("options", options, Options)
+        _typed("limits", limits, Limits)
+        _typed("retry", retry, RetryPolicy)
+        _typed("fallback", fallback, Fallback)
+        if rate_limit is not None and not callable(getattr(rate_limit, "reserve", None)):
+            raise InvalidInput(f"rate_limit must be a RateLimiter, not {rate_limit!r}")
+        if name is not None and not name:
+            raise InvalidInput("a conversation's name cannot be empty; leave it out for a new one")
+        self._backends = backends_for(model, base_url=base_url, api_key=api_key, http_client=http_client)
+        self._lines = tuple(
+            Line(
+                provider=backend.provider,
+                model=backend.model,
+                at=place,
+                learnt=backend.learnt,
+                timeouts=Timeouts.of(timeout),
+                retry=retry or RetryPolicy(),
+                limits=limits or Limits(),
+                rate_limited=rate_limit is not None,
+            )
+            for place, backend in enumerate(self._backends)
+        )
+        self._fallback = fallback or Fallback()
+        self._limiter = rate_limit
+        self._options = options or Options()
+        self._system = "" if system is not None and not system.strip() else system
+        self._imports = _given(messages)
+        self._on_busy: OnBusy = on_busy
+        self._name = name or new_id()
+        self._opened = OpenStore(store)
+        _ = self._opened.enter()
+        self._closed = False
+        self._loaded: Journal | None = None
+        self._loading = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r}, name={self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The name of the conversation in its store."""
+        return self._name
+
+    @property
+    def model(self) -> str:
+        """The backend that is preferred and its model, as they can be given to a new conversation."""
+        return self._lines[0].informed().backend
+
+    @property
+    def system(self) -> str | None:
+        """The standing instructions."""
+        return (self._system or None) if self._system is not None else self._journal().system
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The history, with what a turn that is not over has delivered so far; without the standing instructions."""
+        journal = self._journal()
+        if not journal.version:
+            return self._imports
+        holder = holder_of(self._opened.store, self._name)
+        draft = holder.draft if holder is not None else None
+        if draft is None or journal.running is None or journal.running.turn_id != draft.turn_id:
+            return journal.messages
+        said = draft.so_far()
+        return journal.messages if said is None else (*journal.history, said)
+
+    @property
+    def usage(self) -> Usage:
+        """What all turns cost together."""
+        return self._journal().usage
+
+    def _journal(self) -> Journal:
+        """The state of the conversation, for reading; from the store, until a turn has read it there."""
+        with self._loading:
+            if self._loaded is not None and self._loaded.version:
+                return self._loaded
+            journal = Journal()
+            journal.replay(self._opened.store.read(self._name))
+            self._loaded = self._loaded or journal
+            return journal
+
+    def _live_journal(self) -> Journal:
+        """The state that turns work on; the first one reads it from the store, once it holds the lease."""
+        with self._loading:
+            self._loaded = self._loaded or Journal()
+            return self._loaded
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConversationClosed(f"conversation {self._name!r} is closed; open it again by its name")
+
+    def _task(
+        self,
+        *,
+        ask: Message | None = None,
+        rewind: Rewind | None = None,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> Task:
+        self._check_open()
+        _typed("turn_id", turn_id, str)
+        _typed("options", options, Options)
+        if turn_id is not None and not turn_id:
+            raise InvalidInput("turn_id cannot be empty; leave it out for a new one")
+        return Task(
+            turn_id=turn_id or new_id(),
+            named=turn_id is not None,
+            conversation=self._name,
+            lines=self._lines,
+            fallback=self._fallback,
+            options=self._options if options is None else options.over(self._options),
+            ask=ask,
+            rewind=rewind,
+            system=self._system,
+            imports=self._imports,
+            on_busy=self._on_busy,
+        )
+
+    def _so_far(self, task: Task) -> Reply | None:
+        journal = self._journal()
+        state = journal.turns.get(task.turn_id)
+        return None if state is None else journal.reply(state, self._name)
+
+    def _lost(self) -> None:
+        """An interruption hit the middle of a turn: what is known of the conversation is read anew."""
+        with self._loading:
+            self._loaded = None
+
+    def _fork(self, at: int | None, name: str | None) -> Self:
+        self._check_open()
+        journal = self._journal()
+        count = len(self.messages)
+        keep = count if at is None else index_of("at", at)
+        keep = keep + count if keep < 0 else keep
+        if not 0 <= keep <= count:
+            raise InvalidInput(f"no message {at!r} to fork at: the conversation has {count}")
+        other = copy(self)
+        name = name or f"{self._name}-{new_id()[:8]}"
+        imports = self._imports if journal.version else self._imports[:keep]
+        vars(other).update(_name=name, _imports=imports, _loaded=None, _loading=threading.Lock())
+        if journal.version:
+            self._opened.fork(self._name, name, known=journal.version, keep=keep if keep < count else None)
+        elif self._opened.store.read(name):
+            raise InvalidInput(f"a conversation {name!r} exists already; choose another name for the fork")
+        _ = self._opened.enter()
+        return other
+
+    def _transport(self, at: int) -> Transport:
+        return self._backends[at].transport()
+
+    def _async_transport(self, at: int) -> AsyncTransport:
+        return self._backends[at].async_transport()
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._opened.leave()
+
+
+def _given(messages: object) -> tuple[Message, ...]:
+    if not isinstance(messages, Iterable):
+        raise InvalidInput(f"messages= takes Message values, not {messages!r}")
+    given = tuple(cast("Iterable[object]", messages))
+    for item in given:
+        if not isinstance(item, Message):
+            raise InvalidInput(f"messages= takes Message values, not {item!r}; from_openai() makes them from dicts")
+    return tuple(well_formed(item) for item in cast("tuple[Message, ...]", given))
+
+
+def _typed(name: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise InvalidInput(f"{name} must be of type {kind.__name__}, not {value!r}")
+
+
+def index_of(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput(f"{name} must be the whole number of a message, not {value!r}")
+    return value
+
+
+def question(prompt: Prompt) -> Message:
+    asked = message("user", prompt)
+    if asked.role != "user":
+        raise InvalidInput(f"a turn begins with a message of the user, not of the {asked.role}: {asked.text[:60]!r}")
+    return asked

@@ -1,0 +1,252 @@
+"""PixiGPT's threads: the service holds the conversation, and an assistant answers in runs that are waited for.
+
+A reply remembers its thread and its own place there. The next turn goes on in that thread where nothing else was said
+since; otherwise (a fork, an edit, a history from another backend) a new thread is given the history first. There is no
+stream, and no way to cancel a run: who stops waiting leaves it to the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, cast
+
+from attrs import Attribute, Factory, field, frozen
+
+from agentkit.errors import InvalidInput, JobFailed, ProtocolError, ProviderError, Unsupported
+from agentkit.events import Notice, ReasoningDelta, TextDelta
+from agentkit.messages import Message
+from agentkit.options import Options
+from agentkit.provider import (
+    Answered,
+    Capabilities,
+    ChatRequest,
+    Decoder,
+    Details,
+    Finish,
+    HTTPRequest,
+    ResponseHead,
+    Rounds,
+    Wait,
+    ask,
+)
+from agentkit.providers._json import as_dict, as_list, dumps, loads, utf8
+from agentkit.providers._plain_text import merged, wires_of
+from agentkit.providers._switch import thinking_switch
+from agentkit.providers.pixigpt import URL, OnSystem, PixiGPT, check_on_system, split_thinking
+from agentkit.usage import FinishReason
+
+__all__ = ["PixiThreads", "pixigpt_threads"]
+
+_LATEST = 20
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+_OVER = ("failed", "cancelled")
+_LACKS = ("top_p", "stop", "seed", "presence_penalty", "frequency_penalty")
+
+
+def _positive(instance: object, attribute: Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise InvalidInput(f"{attribute.name} is a number of seconds above 0, not {value!r}")
+
+
+def _chat_of(provider: PixiThreads) -> PixiGPT:
+    return PixiGPT(base_url=provider.base_url, api_key=provider.api_key, name=provider.name)
+
+
+@frozen(kw_only=True)
+class PixiThreads:
+    """The service with one of its assistants, whose id is the name of the model."""
+
+    base_url: str = URL
+    api_key: str | None = field(default=None, repr=False)
+    model: str = ""
+    """The assistant of a conversation that is given this value."""
+    on_system: OnSystem = field(default="refuse", validator=check_on_system)
+    """What to do with instructions of the conversation, since the assistant has its own: refuse, or omit them."""
+    enable_thinking: bool = True
+    """Where the options say nothing of `reasoning_effort`."""
+    deadline: float = field(default=600.0, validator=_positive)
+    """Seconds that a run may take."""
+    name: str = "pixigpt-threads"
+    _chat: PixiGPT = field(init=False, repr=False, eq=False, default=Factory(_chat_of, takes_self=True))
+
+    def capabilities(self, model: str, /) -> Capabilities:
+        return Capabilities(
+            stream=False,
+            tools=False,
+            parallel_tools=False,
+            tool_choice=False,
+            system_role=False,
+            reasoning_in=False,
+            usage=False,
+            json_mode=False,
+        )
+
+    def encode(self, request: ChatRequest, /) -> NoReturn:
+        """There is no single request: see `exchange`."""
+        raise Unsupported(f"{self.name} answers in several requests")
+
+    def decoder(self, head: ResponseHead, /, *, max_line: int) -> Decoder:
+        """Reads what the chat of the same service writes."""
+        return self._chat.decoder(head, max_line=max_line)
+
+    def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
+        """The error that a refusal is."""
+        return self._chat.decode_error(head, body)
+
+    def exchange(self, request: ChatRequest, /) -> Rounds[None]:
+        """Bring the thread up to date, start a run, wait for it, and read the reply.
+
+        Raises:
+            JobFailed: the run failed, was cancelled, or was not over at the deadline.
+        """
+        run_settings = yield from self._settings(request)
+        place, thread = yield from self._thread(request.messages)
+        yield from self._post(thread, request.messages[place:])
+        run = yield from self._send("POST", f"/threads/{thread}/runs", run_settings)
+        run = yield from self._finished(thread, run)
+        message = as_dict(run.get("message")) or (yield from self._reply_of(thread))
+        yield from _told(message, thread, run)
+
+    def _settings(self, request: ChatRequest) -> Rounds[dict[str, Any]]:
+        options = request.options
+        if request.prefix:
+            raise Unsupported(f"{self.name} cannot go on from the beginning of a reply")
+        if any(message.role == "system" for message in request.messages):
+            if self.on_system == "refuse":
+                raise InvalidInput(
+                    f"the assistant {request.model!r} has its own instructions: leave out those of the conversation, "
+                    "or make PixiThreads with on_system='omit'"
+                )
+            yield Notice(f"instructions were left out: the assistant {request.model!r} has its own")
+        for lacking in _LACKS:
+            if getattr(options, lacking) not in (None, ()):
+                yield Notice(f"the backend has no setting {lacking}; it was left out")
+        thinks, told = thinking_switch(options, default=self.enable_thinking)
+        yield from told
+        return {"assistant_id": request.model, "enable_thinking": thinks, **_sampling(options), **options.extra}
+
+    def _thread(self, messages: Sequence[Message]) -> Rounds[tuple[int, str]]:
+        """The thread to go on in, and how many of the messages it holds already."""
+        place, known = _last_known(messages, self.name)
+        if known is not None:
+            latest = yield from self._latest(known["thread_id"])
+            if latest.get("id") == known["message_id"]:
+                return place, known["thread_id"]
+        created = yield from self._send("POST", "/threads", {})
+        return 0, _id_of(created, "thread")
+
+    def _latest(self, thread: str) -> Rounds[dict[str, Any]]:
+        """The newest message of a thread; nothing where the thread is gone."""
+        try:
+            listed = yield from self._send("GET", f"/threads/{thread}/messages?limit=1")
+        except ProviderError as error:
+            if error.status not in (400, 404):
+                raise
+            return {}
+        return as_dict(next(iter(as_list(listed.get("data"))), None))
+
+    def _post(self, thread: str, messages: Sequence[Message]) -> Rounds[None]:
+        spoken = merged(wires_of([message for message in messages if message.role != "system"], self.name))
+        texts = [{"role": wire["role"], "content": wire["content"]} for wire in spoken]
+        if len(texts) == 1:
+            yield from self._send("POST", f"/threads/{thread}/messages", texts[0])
+        elif texts:
+            yield from self._send("POST", f"/threads/{thread}/messages/bulk", {"messages": texts})
+
+    def _finished(self, thread: str, run: dict[str, Any]) -> Rounds[dict[str, Any]]:
+        """Ask after the run until it is over; a status that is not known counts as not yet."""
+        path = f"/threads/{thread}/runs/{_id_of(run, 'run')}"
+        began: float | None = None
+        pause = _FIRST_PAUSE
+        while True:
+            answered = yield from self._ask("GET", path)
+            run = _object_in(answered, path)
+            began = answered.now if began is None else began
+            status = run.get("status")
+            if status == "completed":
+                return run
+            if status in _OVER:
+                raise JobFailed(f"the run of the assistant {status}", code=str(status), body=dumps(run)[:2000])
+            if answered.now - began > self.deadline:
+                raise JobFailed(f"the run was still {status!r} after {self.deadline:g} seconds", code="deadline")
+            yield Wait(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _reply_of(self, thread: str) -> Rounds[dict[str, Any]]:
+        """The newest message of the assistant, where an older server does not put it into the run."""
+        listed = yield from self._send("GET", f"/threads/{thread}/messages?limit={_LATEST}")
+        said = (each for each in map(as_dict, as_list(listed.get("data"))) if each.get("role") == "assistant")
+        found = next(said, None)
+        if found is None:
+            raise ProtocolError("the run is completed, but the thread holds no reply")
+        return found
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Rounds[dict[str, Any]]:
+        return _object_in((yield from self._ask(method, path, body)), path)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Rounds[Answered]:
+        wire = HTTPRequest(
+            method=method,
+            url=f"{self._chat.base_url}{path}",
+            headers=self._chat.headers_for("application/json"),
+            body=b"" if body is None else utf8(dumps(body)),
+            repeatable=method == "GET",
+        )
+        return (yield from ask(wire))
+
+
+def pixigpt_threads(base_url: str | None, api_key: str | None) -> PixiThreads:
+    """The service under this key."""
+    return PixiThreads(base_url=base_url or URL, api_key=api_key)
+
+
+def _sampling(options: Options) -> dict[str, Any]:
+    given = {"temperature": options.temperature, "max_tokens": options.max_tokens}
+    return {name: value for name, value in given.items() if value}
+
+
+def _last_known(messages: Sequence[Message], provider: str) -> tuple[int, dict[str, str] | None]:
+    """How many messages the last thread held at its last reply, and where that reply is."""
+    for place in range(len(messages), 0, -1):
+        meta = messages[place - 1].meta.get(provider, {})
+        if isinstance(meta.get("thread_id"), str) and isinstance(meta.get("message_id"), str):
+            return place, {"thread_id": meta["thread_id"], "message_id": meta["message_id"]}
+    return 0, None
+
+
+def _object_in(answered: Answered, path: str) -> dict[str, Any]:
+    try:
+        value: object = loads(answered.body.decode("utf-8-sig"))
+    except ValueError:
+        raise ProtocolError(f"the answer to {path} is no JSON") from None
+    if not isinstance(value, dict):
+        raise ProtocolError(f"the answer to {path} is no JSON object")
+    return cast("dict[str, Any]", value)
+
+
+def _id_of(value: Mapping[str, Any], what: str) -> str:
+    found = value.get("id")
+    if not isinstance(found, str) or not found:
+        raise ProtocolError(f"the {what} that was made has no id")
+    return found
+
+
+def _told(message: Mapping[str, Any], thread: str, run: Mapping[str, Any]) -> Rounds[None]:
+    """A message of a thread as chunks; what only this service has is kept beside it."""
+    thought, text = split_thinking(message.get("reasoning_content"), _text_of(message))
+    if thought:
+        yield ReasoningDelta(thought)
+    if text:
+        yield TextDelta(text)
+    own = {name: message[name] for name in ("sources", "media", "code") if message.get(name)}
+    ids = {"thread_id": thread, "message_id": message.get("id"), "run_id": run.get("id"), "model": run.get("model")}
+    yield Details({**{name: value for name, value in ids.items() if isinstance(value, str)}, **own})
+    yield Finish(FinishReason.STOP, "completed")
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    values = (as_dict(as_dict(part).get("text")).get("value") for part in as_list(content))
+    return "".join(value for value in values if isinstance(value, str))
