@@ -116,6 +116,9 @@ class Connection:
         waiting = bytearray()
         begun = False
         for item in response.body:
+            if isinstance(item, Drop) and item.orderly and not sized:
+                waiting += b"" if begun else _answer_head(head, response, chunked=chunked)
+                break
             if not isinstance(item, bytes):
                 await self._flush(waiting)
                 await self._interlude(item)
@@ -172,5 +175,5 @@ class Connection:
 
 def _answer_head(head: Head, response: SimResponse, *, chunked: bool) -> bytes:
     framing = {"transfer-encoding": "chunked"} if chunked else {}
-    options = {"server": "agentkit-sim", "connection": "keep-alive" if head.keep_alive else "close"}
-    return render_head(response.status, {**response.headers, **framing, **options})
+    options = {"connection": "keep-alive" if head.keep_alive else "close"}
+    return render_head(response.status, {"server": "agentkit-sim", **response.headers, **framing, **options})

@@ -2,7 +2,7 @@
 
 GET answers with the state. POST takes an object and answers with the state after it; each field is optional:
 `{"reset": true, "seed": 1, "pace": 0.02, "window": 8192,
-"profile": "ollama", "script": ["say done", "fail 429 x2"]}`.
+"profile": "ollama", "models": ["mine"], "script": ["say done", "fail 429 x2"], "faults": ["gzip the body"]}`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from agentkit.errors import InvalidInput
 from agentkit.sim.wire import SimResponse, as_array, as_object, json_response, shown
 
 PATH = "/control"
-_SETTINGS = ("profile", "seed", "pace", "window")
-_FIELDS = frozenset({"reset", "script", *_SETTINGS})
+_SETTINGS = ("profile", "seed", "pace", "window", "models")
+_QUEUES = ("script", "faults")
+_FIELDS = frozenset({"reset", *_QUEUES, *_SETTINGS})
 _MOST_PROBLEMS = 20
 
 
@@ -35,6 +36,9 @@ class Controlled(Protocol):
     def window(self) -> int: ...
 
     @property
+    def models(self) -> tuple[str, ...]: ...
+
+    @property
     def received(self) -> int: ...
 
     @property
@@ -50,9 +54,13 @@ class Controlled(Protocol):
 
     def reset(self) -> None: ...
 
-    def configure(self, *, seed: Any = None, pace: Any = None, window: Any = None, profile: Any = None) -> None: ...
+    def configure(
+        self, *, seed: Any = None, pace: Any = None, window: Any = None, profile: Any = None, models: Any = None
+    ) -> None: ...
 
     def script(self, orders: Iterable[str], /) -> None: ...
+
+    def faults(self, orders: Iterable[str], /) -> None: ...
 
 
 def answer(simulator: Controlled, method: str, value: Any, malformed: str | None) -> SimResponse:
@@ -75,6 +83,7 @@ def state(simulator: Controlled) -> dict[str, Any]:
         "seed": simulator.seed,
         "pace": simulator.pace,
         "window": simulator.window,
+        "models": list(simulator.models),
         "requests": simulator.received,
         "streaming": simulator.streaming,
         "waiting": simulator.waiting,
@@ -90,13 +99,19 @@ def _apply(simulator: Controlled, value: Any, malformed: str | None) -> None:
     unknown = sorted(set(fields) - _FIELDS)
     if unknown:
         raise InvalidInput(f"unknown field {shown(unknown[0])}; one of {', '.join(sorted(_FIELDS))}")
-    script = as_array(fields.get("script", []))
-    if script is None:
-        raise InvalidInput(f"script must be a list of commands, not {shown(fields['script'])}")
+    script, faults = (_commands(fields, name) for name in _QUEUES)
     if fields.get("reset") is True:
         simulator.reset()
     simulator.configure(**{name: fields[name] for name in _SETTINGS if name in fields})
     simulator.script(script)
+    simulator.faults(faults)
+
+
+def _commands(fields: dict[str, Any], name: str) -> list[Any]:
+    found = as_array(fields.get(name, []))
+    if found is None:
+        raise InvalidInput(f"{name} must be a list of commands, not {shown(fields[name])}")
+    return found
 
 
 def _refused(status: int, message: str) -> SimResponse:

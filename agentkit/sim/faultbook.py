@@ -80,10 +80,14 @@ def _due(fault: Fault, count: _Count, length: int) -> bool:
 
 def _first(due: list[Fault]) -> tuple[Fault, ...]:
     """Up to the first fault that ends the answer: what comes after it has not happened."""
-    ends = sorted((fault for fault in due if fault.kind in ("fail", "drop")), key=_place)
+    ends = sorted(filter(_ends, due), key=_place)
     if not ends:
         return tuple(due)
     return tuple(fault for fault in due if fault is ends[0] or (fault not in ends and _place(fault) <= _place(ends[0])))
+
+
+def _ends(fault: Fault) -> bool:
+    return fault.kind in ("fail", "drop") or (fault.kind == "end" and fault.after is not None)
 
 
 def _place(fault: Fault) -> int:

@@ -96,6 +96,7 @@ def read_chat(request: SimRequest, window: int, accent: Accent, models: tuple[st
         shape=_shape(given.get("response_format", {"type": "text"})),
         prompt_tokens=prompt_tokens(kept, tools),
         anew=begun.anew,
+        endless=not accent.too_long.startswith("refused"),
         thinks=_thinks(given),
     )
     return ChatBody(

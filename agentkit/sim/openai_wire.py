@@ -14,7 +14,7 @@ from agentkit.sim.openai_request import ChatBody, read_chat
 from agentkit.sim.openai_stream import Frames, finish_of, usage_of
 from agentkit.sim.profiles import PROFILES
 from agentkit.sim.stage import Performance
-from agentkit.sim.talk import Break, End, Failure, Pause, Refused, Step
+from agentkit.sim.talk import Break, Drop, End, Failure, Pause, Refused, Step
 from agentkit.sim.text import digest
 from agentkit.sim.whole import Whole, broken
 from agentkit.sim.wire import Item, SimRequest, SimResponse, Stage, Wire, as_object, encoded, json_response
@@ -50,12 +50,14 @@ def unknown(request: SimRequest) -> SimResponse:
     return refusal(Failure(status=404, message=message, code="unknown_url"))
 
 
-def refusal(failure: Failure) -> SimResponse:
+def refusal(failure: Failure, delay: float = 0.0) -> SimResponse:
     """An error, as OpenAI writes it."""
-    return json_response(failure.status, openai_errors.openai(failure), failure=failure)
+    before = (Pause(delay),) if delay else ()
+    return json_response(failure.status, openai_errors.openai(failure), failure=failure, before=before)
 
 
 def _answer(request: SimRequest, stage: Stage, accent: Accent, pages: Pages) -> SimResponse | None:
+    stage.admit()
     if accent.key and not request.headers.get("authorization", "").lower().startswith("bearer "):
         raise Refused(Failure(status=401, message="a valid API key is needed", invalid=True))
     if (request.method, request.path) == ("POST", f"{PROFILES[request.profile].path}/chat/completions"):
@@ -151,7 +153,8 @@ def _whole(base: dict[str, Any], body: ChatBody, performance: Performance, accen
     before = (Pause(made.waited),) if made.waited else ()
     if not isinstance(made.outcome, End):
         choice = {"index": 0, "message": _message(made, body, accent), **accent.choice, "finish_reason": None}
-        return broken(json_response(200, {**base, "choices": [choice]}, before=before), performance)
+        answered = json_response(200, {**base, "choices": [choice]}, before=before)
+        return answered if made.outcome == Drop(orderly=True) else broken(answered, performance)
     finish = finish_of(made.outcome, body, accent, calls=bool(made.calls))
     choice = {"index": 0, "message": _message(made, body, accent), **accent.choice, "finish_reason": finish}
     whole = {**base, "choices": [{**choice, **accent.last_choice}], "usage": usage_of(made.outcome, accent)}

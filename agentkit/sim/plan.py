@@ -7,7 +7,10 @@ from typing import Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
-FaultKind = Literal["fail", "drop", "stall", "wait"]
+FaultKind = Literal["fail", "drop", "end", "stall", "wait", "spoil"]
+SizeUnit = Literal["bytes", "percent"]
+Spoiling = Literal["gzip", "split", "type", "ids", "usage", "giant", "broken", "drop", "end"]
+"""What happens to the bytes, see `agentkit.sim.spoil`."""
 
 THOUGHT = 24
 """Words of reasoning, where none are named."""
@@ -60,7 +63,14 @@ class Fault:
     """None: every time."""
     status: int = 500
     retry_after: float | None = None
+    quota: bool = False
+    """A quota is used up: waiting will not help."""
     seconds: float = 0.0
+    how: Spoiling = "drop"
+    """Where the bytes are spoiled: how."""
+    size: float = 0.0
+    unit: SizeUnit = "bytes"
+    text: str = ""
 
 
 @frozen(kw_only=True)

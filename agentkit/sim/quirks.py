@@ -1,5 +1,6 @@
 """Orders that only some backends can follow, since only their formats have room for it. Pure parsing.
 
+    leak words              the same without its control words, where a server strips them
     leak harmony            the text holds the raw format of the model: control words on Gradient, <think> on PixiGPT
     think aloud             Gradient: the answer, too, comes as reasoning
     add noise               Gradient: blank lines and events that mean nothing
@@ -21,6 +22,7 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "leak": r"\bleak\s+(?:harmony|thinking|tags|control\s+(?:words|tokens))\b",
+        "words": r"\bleak\s+words\b",
         "aloud": r"\bthink\s+aloud\b",
         "noise": r"\badd\s+noise\b",
         "open": r"\bnever\s+completes?\b",

@@ -13,6 +13,15 @@ Orders, in any case and any combination (N is a number):
     drop after 40 words         the connection breaks; also "drop@40", "drop the connection"
     stall 5 seconds after 10 words   silence within the stream; also "stall@10"; 30 seconds if none are named
     wait 2 seconds              silence before the first byte of each reply
+    end after 40 words          the answer ends in order, without a finish reason; "end early": after its last word
+    drop after 300 bytes        also "drop at 50 percent"; "end" as well, wherever that is
+    split the bytes             the body comes in small pieces, cut within characters, too
+    break the json              one line of JSON in the middle is cut; "after 3 words": the fourth line
+    gzip the body               the body is compressed, whatever the client accepts
+    wrong content type          text/html; also "content type text/plain"
+    duplicate ids               all tool calls have the same id
+    without usage               no counts
+    giant line                  16 MiB in one line; also "giant line of 5000 bytes"
 
 Faults happen once in a reply and its continuations, until it has been given; "twice", "3 times" and "x3" say how often,
 "every time" has no end. "N tokens" may stand for "N words". A fault beyond the end of the reply does not happen.
@@ -30,13 +39,15 @@ from attrs import evolve
 
 from agentkit.errors import InvalidInput
 from agentkit.sim import quirks
-from agentkit.sim.plan import THOUGHT, CallOrder, Count, Fault, FaultKind, Plan, Say, Speech, Write
+from agentkit.sim.plan import THOUGHT, CallOrder, Count, Fault, FaultKind, Plan, Say, SizeUnit, Speech, Spoiling, Write
 
 _N = r"\d{1,7}(?:\.\d{1,3})?"
 _SECOND = r"\s*s(?:ec(?:ond)?s?)?\b"
 _TIMES = r"(?:x\s?(?P<x>\d{1,4})|(?P<word>once|twice|thrice)|(?P<n>\d{1,4}|two|three|four|five|ten)\s+times)\b"
 _EVERY = r"(?P<every>every\s+time|each\s+time|always)\b"
 _AFTER = r"after\s+(?P<after>\d{1,7})\s+(?:words?|tokens?)\b"
+_PLACE = r"(?:after|at)\s+(?P<size>\d{1,9}(?:\.\d{1,3})?)\s*(?P<unit>bytes?\b|percent\b|%)"
+_QUOTA = r"(?:for\s+)?(?:the\s+|a\s+)?(?P<quota>quota)\b"
 _RETRY = rf"(?:with\s+)?retry[\s-]after:?\s+(?P<retry>{_N})(?:{_SECOND})?"
 _SECONDS = rf"(?:for\s+)?(?P<seconds>{_N}){_SECOND}"
 _NOT_TOOLS = frozenset(
@@ -54,7 +65,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-_MODIFIER = _pattern(rf"[\s,]{{0,8}}(?:and\s+)?(?:{_TIMES}|{_EVERY}|{_AFTER}|{_RETRY}|{_SECONDS})")
+_MODIFIER = _pattern(rf"[\s,]{{0,8}}(?:and\s+)?(?:{_TIMES}|{_EVERY}|{_AFTER}|{_PLACE}|{_QUOTA}|{_RETRY}|{_SECONDS})")
 _SAY = _pattern(
     r"(?:^|[.,;:!?\n]|\b(?:and|then|please|now|just|first|only)\b)\s{0,8}"
     r"(?P<order>say|repeat\s+after\s+me)\b[:\s]\s*"
@@ -71,9 +82,22 @@ _THINK = _pattern(
 _LIMIT = _pattern(r"\b(?:stop|cut)(?:\s+(?:at|after)\s+|@)(?P<n>\d{1,7})(?:\s+(?:tokens?|words?)\b)?")
 _FAULTS: tuple[tuple[FaultKind, re.Pattern[str]], ...] = (
     ("fail", _pattern(r"\bfail(?:\s+with)?\s+(?:status\s+|http\s+)?(?P<status>[45]\d\d)\b")),
-    ("drop", _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|every\s+time|always)\b))")),
+    (
+        "drop",
+        _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|at\s+\d|every\s+time|always)\b))"),
+    ),
+    ("end", _pattern(r"\bend(?:@(?P<at>\d{1,7})|\s+early\b|(?=\s+(?:after|at)\s+\d))")),
     ("stall", _pattern(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after\b|for\b|{_N}\s*s)))")),
     ("wait", _pattern(rf"\bwait(?=\s+(?:for\s+)?{_N}\s*s)")),
+)
+_SPOILS: tuple[tuple[Spoiling, re.Pattern[str]], ...] = (
+    ("gzip", _pattern(r"\bgzip\s+the\s+(?:body|answer)\b")),
+    ("split", _pattern(r"\bsplit\s+(?:the\s+)?(?:bytes|characters)\b")),
+    ("broken", _pattern(r"\bbreak\s+(?:the\s+|a\s+line\s+of\s+)?json\b")),
+    ("type", _pattern(r"\b(?:wrong\s+content[\s-]type|content[\s-]type\s+(?P<text>[\w.+-]{1,40}/[\w.+-]{1,40}))")),
+    ("ids", _pattern(r"\bduplicate\s+ids\b")),
+    ("usage", _pattern(r"\b(?:without|lose(?:\s+the)?)\s+usage\b")),
+    ("giant", _pattern(r"\bgiant\s+line(?:\s+of\s+(?P<size>\d{1,8})\s+bytes)?\b")),
 )
 _COUNT = _pattern(r"\bcount\s+(?:up\s+)?to\s+(?P<n>\d{1,6})\b")
 _WORDS = _pattern(r"\b(?P<n>\d{1,3}(?:,\d{3})+|\d{1,7})[\s-]+words?\b")
@@ -168,18 +192,39 @@ def _faults(words: _Words) -> list[Fault]:
             if not found:
                 break
             made.append(_fault(kind, found, words.modifiers(found.end())))
+    for how, pattern in _SPOILS:
+        found = words.find(pattern)
+        if found:
+            made.append(_spoil(how, found, words.modifiers(found.end())))
     return made
 
 
+def _spoil(how: Spoiling, found: re.Match[str], said: dict[str, str]) -> Fault:
+    groups = found.groupdict()
+    return Fault(
+        kind="spoil",
+        how=how,
+        after=int(said["after"]) if how == "broken" and "after" in said else None,
+        times=None if "every" in said else _times(said) or 1,
+        size=float(groups.get("size") or 0),
+        text=groups.get("text") or "",
+    )
+
+
 def _fault(kind: FaultKind, found: re.Match[str], said: dict[str, str]) -> Fault:
+    times = None if "every" in said else _times(said) or (None if kind == "wait" else 1)
+    if kind in ("drop", "end") and "size" in said:
+        how: Spoiling = "drop" if kind == "drop" else "end"
+        unit: SizeUnit = "bytes" if said["unit"].startswith("b") else "percent"
+        return Fault(kind="spoil", how=how, times=times, size=float(said["size"]), unit=unit)
     place = said.get("after") or found.groupdict().get("at")
-    once = None if kind == "wait" else 1
     return Fault(
         kind=kind,
         after=int(place) if place else (0 if kind in ("drop", "stall") else None),
-        times=None if "every" in said else _times(said) or once,
+        times=times,
         status=int(found["status"]) if kind == "fail" else 500,
         retry_after=float(said["retry"]) if "retry" in said else None,
+        quota="quota" in said,
         seconds=float(said.get("seconds", _DEFAULT_STALL)) if kind in ("stall", "wait") else 0.0,
     )
 

@@ -18,11 +18,13 @@ from attrs import evolve
 from agentkit.errors import InvalidInput
 from agentkit.sim import control, openai_wire, profiles
 from agentkit.sim.faultbook import FaultBook, Scripted
-from agentkit.sim.plan import Plan
+from agentkit.sim.plan import Fault, Plan
 from agentkit.sim.reply import Composer
+from agentkit.sim.scene import Scene
 from agentkit.sim.script import commands, parse
 from agentkit.sim.stage import Performance, failure, length
 from agentkit.sim.talk import Ask, Drop, Failure, Pause, Refused
+from agentkit.sim.text import MAX_WORDS
 from agentkit.sim.thread import Thread, unravel, without_quotes
 from agentkit.sim.wire import Item, SimRequest, SimResponse
 from agentkit.sim.wires import WIRES
@@ -97,6 +99,7 @@ class Simulator:
             self._faults = FaultBook()
             self._scripted = Scripted()
             self._kept: dict[Callable[[], object], object] = {}
+            self._broken: deque[Plan] = deque()
             self._received = 0
 
     @property
@@ -124,7 +127,7 @@ class Simulator:
     @property
     def waiting(self) -> int:
         """How many commands wait for their request."""
-        return len(self._scripted.queue)
+        return len(self._scripted.queue) + len(self._broken)
 
     def clean(self) -> bool:
         """Whether no invalid request has been seen."""
@@ -136,13 +139,27 @@ class Simulator:
         Raises:
             InvalidInput: a command holds no order.
         """
+        self._queue(self._scripted.queue, orders)
+
+    def faults(self, orders: Iterable[str]) -> None:
+        """Queue faults, one for each of the next requests, whatever they ask for: a list of models as well as a reply.
+
+        Raises:
+            InvalidInput: a command holds no fault.
+        """
+        wanted = tuple(orders)
+        if not all(plan.faults for order in wanted for plan in commands(order)):
+            raise InvalidInput(f"no fault in one of {wanted!r:.200}; 'fail 503' is one")
+        self._queue(self._broken, wanted)
+
+    def _queue(self, queue: deque[Plan], orders: Iterable[str]) -> None:
         plans = [plan for order in orders for plan in commands(order)]
         with self._lock:
-            if len(self._scripted.queue) + len(plans) > _MOST_COMMANDS:
+            if len(queue) + len(plans) > _MOST_COMMANDS:
                 raise InvalidInput(
                     f"a script holds at most {_MOST_COMMANDS} commands, so {len(plans)!r} more do not fit"
                 )
-            self._scripted.queue.extend(plans)
+            queue.extend(plans)
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SimResponse:
         """Answer one request."""
@@ -153,6 +170,7 @@ class Simulator:
         with self._lock:
             self._received += 1
             number = self._received
+            queued = self._broken.popleft().faults if self._broken else ()
         lower = {name.lower(): content for name, content in headers.items()}
         name, rest = profiles.routed(path, self.profile)
         request = SimRequest(
@@ -165,7 +183,7 @@ class Simulator:
             json=value,
             malformed=malformed,
         )
-        answer = self._answer(evolve(request, path=rest))
+        answer = self._answer(evolve(request, path=rest), queued)
         self._remember(evolve(request, problem=answer.problem))
         given = {**answer.headers, "x-request-id": f"req_{number}"}
         return evolve(answer, headers=given, body=self._watched(answer.body))
@@ -181,7 +199,7 @@ class Simulator:
         with self._lock:
             plan = self._scripted.plan(thread, spoken)
         reply = Composer(self.seed + ask.anew, ask, thread, plan).left()
-        room = max(1, self.window - ask.prompt_tokens)
+        room = MAX_WORDS if ask.endless else self.window - ask.prompt_tokens
         limit = min(bound for bound in (room, ask.limit, plan.limit) if bound is not None)
         with self._lock:
             faults = self._faults.take(thread, plan, min(length(reply), limit))
@@ -202,10 +220,13 @@ class Simulator:
         with self._lock:
             return cast("T", self._kept.setdefault(make, make()))
 
-    def _answer(self, request: SimRequest) -> SimResponse:
+    def _answer(self, request: SimRequest, queued: tuple[Fault, ...]) -> SimResponse:
+        scene = Scene(self, queued)
         try:
-            wire = WIRES.get(request.profile)
-            return (wire and wire(request, self)) or openai_wire.unknown(request)
+            answer = WIRES[request.profile](request, scene) or openai_wire.unknown(request)
+            return scene.finished(answer)
+        except Refused as refused:
+            return openai_wire.refusal(refused.failure, refused.delay)
         except RecursionError:
             return openai_wire.refusal(Failure(status=400, message="the body is nested too deeply", invalid=True))
 

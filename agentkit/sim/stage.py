@@ -55,6 +55,7 @@ class Performance:
         made = thought = 0
         finish = "tool_calls" if self.reply.calls else "stop"
         yield from self._pauses(None)
+        unfinished = any(fault.kind == "end" and fault.after is None for fault in self.faults)
         for token in reply_tokens(self.reply):
             if made >= self.limit:
                 finish = "length"
@@ -69,6 +70,9 @@ class Performance:
             yield token
             made += 1
             thought += isinstance(token, Reason)
+        if unfinished:
+            yield Drop(orderly=True)
+            return
         yield End(finish=finish, prompt_tokens=self.prompt_tokens, completion_tokens=made, reasoning_tokens=thought)
 
     def _pauses(self, place: int | None) -> Iterator[Pause]:
@@ -78,8 +82,8 @@ class Performance:
 
     def _end(self, place: int) -> Drop | Break | None:
         for fault in self.faults:
-            if fault.after == place and fault.kind in ("drop", "fail"):
-                return Drop() if fault.kind == "drop" else Break(failure(fault))
+            if fault.after == place and fault.kind in ("drop", "end", "fail"):
+                return Break(failure(fault)) if fault.kind == "fail" else Drop(orderly=fault.kind == "end")
         return None
 
 
@@ -94,6 +98,9 @@ _TYPES = {
 
 def failure(fault: Fault) -> Failure:
     """The error that was ordered."""
+    if fault.quota:
+        message = "You exceeded your current quota, please check your plan and billing details."
+        return Failure(status=fault.status, message=message, type="insufficient_quota", code="insufficient_quota")
     kind, code = _TYPES.get(fault.status, ("server_error" if fault.status >= 500 else "invalid_request_error", None))  # noqa: PLR2004 - the first status of a server's error
     return Failure(
         status=fault.status,

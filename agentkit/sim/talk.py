@@ -54,6 +54,8 @@ class Ask:
     prompt_tokens: int = 0
     anew: bool = False
     """Another answer than the first one."""
+    endless: bool = False
+    """The reply may go on beyond the window."""
     thinks: bool | None = None
     """Whether the model thinks; None: when it is told to in words."""
 
@@ -135,6 +137,9 @@ class Pause:
 @frozen
 class Drop:
     """The connection breaks. At the beginning of a body: before the head."""
+
+    orderly: bool = False
+    """The answer ends here as if it were whole."""
 
 
 @frozen

@@ -64,8 +64,8 @@ class SimResponse:
             close()
 
 
-class Stage(Protocol):
-    """What a wire may ask of the simulator."""
+class House(Protocol):
+    """What is the same for all requests."""
 
     @property
     def seed(self) -> int: ...
@@ -82,6 +82,17 @@ class Stage(Protocol):
 
     def keep(self, make: Callable[[], T], /) -> T:
         """What a wire keeps between requests: made at its first use, forgotten with all else."""
+        ...
+
+
+class Stage(House, Protocol):
+    """What a wire may ask of the simulator, for one request."""
+
+    def admit(self) -> None:
+        """Let the request in, before anything of it is read; raises `Refused` for an error that was ordered.
+
+        A wire that does not ask has the error written for it, as OpenAI writes it.
+        """
         ...
 
 
