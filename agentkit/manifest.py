@@ -43,7 +43,6 @@ class Portion:
 
     name: PortionName
     tokens: TokenCount
-    messages: int = 0
 
 
 @frozen(kw_only=True)
@@ -141,8 +140,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"{manifest.model}: {tokens.value:,} of {manifest.window:,} tokens ({tokens.kind}{most}), {kept}, {free}"
     for portion in manifest.portions:
         if portion.tokens.value:
-            messages = f"in {portion.messages} messages" if portion.messages else ""
-            yield f"  {portion.name:<9} {portion.tokens.value:>8,}  {portion.tokens.kind:<9} {messages}".rstrip()
+            yield f"  {portion.name:<9} {portion.tokens.value:>8,}  {portion.tokens.kind}"
     for gap in manifest.excluded:
         yield f"left out: {_span(gap)}, {gap.tokens:,} tokens, {_REASONS[gap.reason]}"
     for cut in manifest.shortened:

@@ -138,16 +138,26 @@ class Outline:
 
     def following(self, history: History) -> Outline:
         """The outline of `history`: what it has in common with the one before is not looked at again."""
-        common = history.common(self.history)
-        if common == len(self.history) == len(history):
+        if history.common(self.history) == len(self.history) == len(history):
             return self
-        start = common if common == len(self.history) else max(common - 1, 0)
-        while start > 0 and follows(history[start]):
-            start -= 1
+        start = self._start(history)
         made = self._first(self.place(start))
         made.history = history
         made._take(start, history.since(start))  # noqa: SLF001 - it is one of us
         return made
+
+    def kept(self, history: History) -> int:
+        """How many of the rows stay as they are where `history` is followed."""
+        return self.place(self._start(history))
+
+    def _start(self, history: History) -> int:
+        """Where `history` must be looked at anew: a unit that has changed begins there, or a new one."""
+        start = history.common(self.history)
+        if start < len(self.history):
+            start = max(start - 1, 0)
+        while 0 < start < len(history) and follows(history[start]):
+            start -= 1
+        return start
 
     def _first(self, keep: int) -> Outline:
         """The first rows of this one, ready to grow: copied where something comes after them already."""

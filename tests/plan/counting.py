@@ -75,8 +75,9 @@ said = st.one_of(
     st.just(Media("image/png", url="https://example.org/a.png")),
     st.just(Unknown({"kind": "later"})),
 )
-any_message = st.builds(
-    Message, st.sampled_from(["system", "user", "assistant", "tool"]), st.lists(said, max_size=3).map(tuple)
+any_message = st.one_of(
+    st.builds(Message, st.sampled_from(["user", "assistant", "tool"]), st.lists(said, max_size=3).map(tuple)),
+    st.builds(lambda text: Message("system", (Text(text),)), texts),
 )
 plain_message = st.one_of(
     st.builds(lambda text: Message("user", (Text(text),)), texts),

@@ -1,0 +1,174 @@
+"""What goes into a request: a pure function from the history, the terms and the plan before to a plan.
+
+The work for one turn grows with what is new in it, not with the history. What was once left out stays out, so that the
+next requests begin alike; it comes back only where history has gone back, or there is more room than before.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from agentkit._engine.history import History
+from agentkit._engine.plan_account import account
+from agentkit._engine.plan_fit import Marks, Scales, fit
+from agentkit._engine.plan_ledger import Ledger
+from agentkit._engine.plan_outline import Outline
+from agentkit._engine.plan_selection import Selection, messages_of
+from agentkit._engine.plan_squeeze import squeeze
+from agentkit._engine.plan_summary import ASKED, SummaryTask, apply_summary, to_summarize
+from agentkit._engine.plan_terms import PlanState, Terms, carried, definitions_of, fixed_sum
+from agentkit.errors import ContextOverflow
+from agentkit.manifest import Manifest
+from agentkit.messages import Message
+
+_MUCH = 0.5
+"""What was left out comes back where what goes along is below this share of what trimming would leave."""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What goes into a request."""
+
+    messages: tuple[Message, ...]
+    manifest: Manifest
+    state: PlanState
+    """For the next plan, and for `answered`."""
+    trimmed: bool = False
+    """More was left out or shortened than before."""
+    task: SummaryTask | None = None
+    """A summary to ask for before this is sent; with it, one plans again from the state before."""
+
+
+def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan:
+    """The plan for the next request.
+
+    Raises:
+        ContextOverflow: what cannot be left out does not fit.
+        InvalidInput: the policy's function failed.
+    """
+    terms = _settled(terms, history, state)
+    scales, before = _beginning(terms, history, state)
+    selection = fit(scales, before)
+    if Marks(tokens=scales.room).exceeded(scales.load(selection)):
+        selection = squeeze(scales, selection)
+    tokens = scales.tokens(selection)
+    if scales.room is not None and tokens.upper > scales.room:
+        raise _overflow(terms, scales, tokens.upper)
+    sent = _arranged(terms, messages_of(scales.outline, selection))
+    made = PlanState(
+        terms=terms,
+        outline=scales.outline,
+        selection=selection,
+        ledger=scales.ledger,
+        held=scales.held(selection),
+        sent=sent,
+        tokens=tokens.value,
+        settled=_settled_messages(terms, scales.outline, selection, len(sent)),
+        definitions=definitions_of(terms, state),
+    )
+    trimmed = (selection.gaps, selection.cuts.keys()) != (before.gaps, before.cuts.keys())
+    return Plan(
+        messages=sent,
+        manifest=account(terms, made, tokens, state),
+        state=made,
+        trimmed=trimmed,
+        task=_task(terms, scales, before, selection) if trimmed else None,
+    )
+
+
+def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:
+    """The terms with the values of the plan before where they are equal, since those have their counts already."""
+    if terms.summary is not None and terms.summary.upto > len(history):
+        terms = evolve(terms, summary=None)
+    if state is None:
+        return terms
+    old = state.terms
+    return evolve(
+        terms,
+        system=old.system if old.system == terms.system else terms.system,
+        summary=old.summary if old.summary == terms.summary else terms.summary,
+    )
+
+
+def _beginning(terms: Terms, history: History, state: PlanState | None) -> tuple[Scales, Selection]:
+    """Where this plan begins: the history counted, and what was left out before, as far as that still holds."""
+    if state is None:
+        scales = _scales(terms, Outline.of(terms.counter, history), Ledger(), terms.counter.tools(terms.tools))
+        selection = Selection()
+    else:
+        known = state.outline if state.terms.counter == terms.counter else Outline(terms.counter)
+        kept = state.outline.kept(history)
+        changed = kept < len(state.outline)
+        outline = known.following(history)
+        ledger = carried(state, outline) if state.terms.comparable(terms) else Ledger()
+        scales = _scales(terms, outline, ledger.within(kept) if changed else ledger, definitions_of(terms, state))
+        selection = state.selection.within(min(kept, outline.last_group())) if changed else state.selection
+        selection = _looser(scales, selection, state, changed=changed)
+    summary = terms.summary
+    if summary is not None and (state is None or selection is not state.selection or state.terms.summary != summary):
+        selection = apply_summary(scales.outline, selection, summary.upto)
+    return scales, selection
+
+
+def _looser(scales: Scales, selection: Selection, state: PlanState, *, changed: bool) -> Selection:
+    """The selection, or that of everything where what goes along has become much less than may."""
+    same = not changed and (state.terms.room, state.terms.policy) == (scales.room, scales.policy)
+    if same or scales.target(share=_MUCH).exceeded(scales.load(selection)):
+        return selection
+    return Selection()
+
+
+def _scales(terms: Terms, outline: Outline, ledger: Ledger, definitions: int) -> Scales:
+    first_summary = terms.policy.policy == "summarize" and terms.summary is None
+    return Scales(
+        outline=outline,
+        ledger=ledger,
+        policy=terms.policy,
+        fixed=fixed_sum(terms, definitions),
+        room=terms.room,
+        pairs=terms.pairs,
+        unseen=terms.unseen,
+        spare=terms.policy.summary_tokens if first_summary else 0,
+    )
+
+
+def _arranged(terms: Terms, body: list[Message]) -> tuple[Message, ...]:
+    """The messages in their order: all of the system's first, then the summary, the history, and what comes after."""
+    first = next((place for place, message in enumerate(body) if message.role != "system"), len(body))
+    head = () if terms.system is None else (terms.system,)
+    pair = () if terms.summary is None else terms.summary.messages
+    return (*head, *body[:first], *pair, *body[first:], *terms.extra)
+
+
+def _task(terms: Terms, scales: Scales, before: Selection, after: Selection) -> SummaryTask | None:
+    if terms.policy.policy != "summarize":
+        return None
+    found = to_summarize(scales, before, after)
+    if found is None:
+        return None
+    upto, block = found
+    messages = _arranged(evolve(terms, extra=()), messages_of(scales.outline, block))
+    return SummaryTask(upto=upto, messages=(*messages, ASKED), max_tokens=terms.policy.summary_tokens)
+
+
+def _settled_messages(terms: Terms, outline: Outline, selection: Selection, sent: int) -> int:
+    """How many messages come before the first whose thinking counts in this turn only."""
+    live = min((place for place, _ in outline.live()), default=len(outline))
+    after = sum(max(0, stop - max(start, live)) for start, stop in selection.spans(len(outline)))
+    return sent - len(terms.extra) - after
+
+
+def _overflow(terms: Terms, scales: Scales, used: int) -> ContextOverflow:
+    room, fixed = scales.room or 0, scales.fixed.upper
+    whole = "" if terms.whole is None else f" ({terms.whole:,} in all, {terms.reserve:,} kept for the reply)"
+    if fixed > room:
+        advice = f"instructions and tools take {fixed:,} of it: shorten them"
+    else:
+        advice = "shorten the message, or unpin others"
+    made = ContextOverflow(
+        f"the prompt comes to {used:,} tokens, and the window of {terms.model or 'the model'} has {max(room, 0):,} "
+        f"for it{whole}; nothing more can be left out: {advice}, lower max_tokens, or set ContextPolicy(window=...) "
+        "if it is larger"
+    )
+    made.limit, made.used = terms.whole, used
+    return made

@@ -1,0 +1,91 @@
+"""The manifest of a plan, and how much of its request is the beginning of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentkit._engine.plan_ledger import Held
+from agentkit._engine.plan_outline import NOTHING, Outline, sum_of
+from agentkit._engine.plan_selection import Selection
+from agentkit._engine.plan_terms import PlanState, Terms
+from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, PortionName, Shortened
+from agentkit.tokens import TokenCount, cost, count
+
+
+def account(terms: Terms, state: PlanState, tokens: TokenCount, before: PlanState | None) -> Manifest:
+    """What the request of this state holds, and why."""
+    outline, selection, held = state.outline, state.selection, state.held
+    shared = 0 if before is None else _shared(before, state)
+    return Manifest(
+        model=terms.model,
+        window=terms.whole,
+        reserve=terms.reserve,
+        tokens=tokens,
+        portions=tuple(_portions(terms, state, tokens)),
+        history=len(outline.history),
+        sent=len(state.sent),
+        excluded=tuple(_excluded(outline, selection)),
+        shortened=tuple(_shortened(outline, held)),
+        shared=shared,
+        shared_tokens=0 if before is None else _tokens_of(before, state, shared),
+    )
+
+
+def _portions(terms: Terms, state: PlanState, tokens: TokenCount) -> Iterator[Portion]:
+    own = state.held.sum(state.outline)
+    pair = NOTHING
+    for message in terms.summary.messages if terms.summary else ():
+        pair = pair.plus(sum_of(terms.counter, message))
+    values: dict[PortionName, int] = {
+        "template": tokens.value - own.tokens + terms.counter.base,
+        "tools": state.definitions,
+        "summary": pair.tokens,
+        "system": own.system,
+        "user": own.user - pair.user,
+        "assistant": own.assistant - pair.assistant,
+        "tool": own.tool,
+    }
+    for name in PORTIONS:
+        counted = count(terms.counter, values[name])
+        yield Portion(
+            name, TokenCount(counted.value, tokens.kind if name == "template" else counted.kind, counted.margin)
+        )
+
+
+def _excluded(outline: Outline, selection: Selection) -> Iterator[Excluded]:
+    for gap in selection.gaps:
+        stop = outline[gap.stop].source if gap.stop < len(outline) else len(outline.history)
+        yield Excluded(outline[gap.start].source, stop, gap.reason, outline.sum(gap.start, gap.stop).tokens)
+
+
+def _shortened(outline: Outline, held: Held) -> Iterator[Shortened]:
+    for place, cut in sorted(held.cuts.items()):
+        if any(start <= place < stop for start, stop in held.spans):
+            yield Shortened(outline[place].source, outline.sum(place, place + 1).tokens, cut.cost.tokens)
+
+
+def _shared(before: PlanState, now: PlanState) -> int:
+    """How many messages at the beginning are the same in both requests, and cost the same."""
+    if before.definitions != now.definitions or not before.terms.comparable(now.terms):
+        return 0
+    same_turn = before.outline.last_group() == now.outline.last_group()
+    low, high = 0, min(len(before.sent) if same_turn else before.settled, len(now.sent))
+    if before.sent[:high] == now.sent[:high]:
+        return high
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if before.sent[low:middle] == now.sent[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _tokens_of(before: PlanState, now: PlanState, shared: int) -> int:
+    """What the shared messages come to, with all that comes before them."""
+    if shared == len(before.sent):
+        return min(before.tokens, now.tokens)
+    if shared == 0:
+        return 0
+    counter = now.terms.counter
+    return counter.base + now.definitions + sum(cost(counter, message) for message in now.sent[:shared])

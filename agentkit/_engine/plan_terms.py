@@ -1,0 +1,154 @@
+"""What a plan has to keep to, what it leaves to the next one, and what a backend's count of a request teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from agentkit._engine.plan_ledger import Held, Ledger
+from agentkit._engine.plan_outline import Outline, Sum, sum_of
+from agentkit._engine.plan_selection import Selection
+from agentkit._engine.plan_summary import Summary
+from agentkit.context import ContextPolicy
+from agentkit.messages import Message, Reasoning, assistant
+from agentkit.tokens import TokenCounter, ToolShape, cost, count
+from agentkit.usage import Usage
+
+_RESERVE, _RESERVE_SHARE = 4096, 4
+_UNSEEN, _UNSEEN_SHARE = 384, 20
+_FAR = 8
+
+
+@frozen(kw_only=True)
+class Terms:
+    """What a plan has to keep to."""
+
+    counter: TokenCounter
+    policy: ContextPolicy = ContextPolicy()
+    model: str = ""
+    backend: str = ""
+    """Its address: what one has counted says nothing of another."""
+    window: int | None = None
+    """As the backend says; the policy's own wins."""
+    at_most: int | None = None
+    """Tokens of this prompt, where a refusal has taught us."""
+    max_tokens: int | None = None
+    """What the reply may take."""
+    max_pairs: int | None = None
+    """Earlier questions that the backend takes at most."""
+    system: Message | None = None
+    tools: Sequence[ToolShape] = ()
+    extra: tuple[Message, ...] = ()
+    """Messages after the history that are not part of it: the beginning of the reply, the words that ask to go on."""
+    summary: Summary | None = None
+
+    @property
+    def whole(self) -> int | None:
+        """The window."""
+        return self.policy.window or self.window
+
+    @property
+    def reserve(self) -> int:
+        """What is kept for the reply."""
+        if self.policy.reserve is not None:
+            return self.policy.reserve
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return min(_RESERVE, (self.whole or 0) // _RESERVE_SHARE)
+
+    @property
+    def room(self) -> int | None:
+        """Tokens of the prompt at most."""
+        rooms = (None if self.whole is None else self.whole - self.reserve, self.at_most)
+        return min((room for room in rooms if room is not None), default=None)
+
+    @property
+    def pairs(self) -> int | None:
+        limits = (self.policy.max_pairs, self.max_pairs)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @property
+    def unseen(self) -> int:
+        """Tokens that the backend may add without our knowledge, until it has counted once."""
+        if self.whole is None or self.counter.kind in ("exact", "server"):
+            return 0
+        return min(_UNSEEN, self.whole // _UNSEEN_SHARE)
+
+    def comparable(self, other: Terms) -> bool:
+        """What a backend counted under the one says something under the other."""
+        mine, theirs = (self.counter, self.model, self.backend), (other.counter, other.model, other.backend)
+        return mine == theirs
+
+
+@frozen(kw_only=True)
+class PlanState:
+    """What one plan leaves to the next. A value: an older one stays as good as it was."""
+
+    terms: Terms
+    outline: Outline
+    selection: Selection
+    ledger: Ledger
+    held: Held
+    sent: tuple[Message, ...]
+    tokens: int
+    settled: int
+    """How many of the messages sent, from the first, cost the same after this turn: thinking comes after them."""
+    definitions: int
+    """Tokens of the tools."""
+    reply: tuple[Message, int] | None = None
+    """What has come back, and its tokens by the backend's count."""
+
+
+def definitions_of(terms: Terms, state: PlanState | None) -> int:
+    """Tokens of the tools, counted once for the same tools."""
+    if state is not None and (state.terms.counter, state.terms.tools) == (terms.counter, terms.tools):
+        return state.definitions
+    return terms.counter.tools(terms.tools)
+
+
+def fixed_sum(terms: Terms, definitions: int) -> Sum:
+    """What goes along besides the history."""
+    counted = count(terms.counter, terms.counter.base + definitions)
+    total = Sum(counted.value, counted.margin)
+    for message in besides(terms):
+        total = total.plus(sum_of(terms.counter, message, live=message in terms.extra))
+    return total._replace(messages=0, questions=0)
+
+
+def besides(terms: Terms) -> tuple[Message, ...]:
+    """The messages that go along and are not of the history."""
+    instructions = () if terms.system is None else (terms.system,)
+    return (*instructions, *(terms.summary.messages if terms.summary else ()), *terms.extra)
+
+
+def answered(state: PlanState, usage: Usage | None, reply: Message | None = None) -> PlanState:
+    """The state after the backend has answered the planned request, and said what it has counted.
+
+    `reply` is the message as it goes into the history, where it is the whole answer to this one request.
+    """
+    if usage is None or usage.estimated or usage.input_tokens <= 0:
+        return state
+    ledger = state.ledger.counted(state.outline, state.held, usage.input_tokens)
+    tokens = None if reply is None or state.terms.extra else _reply_tokens(state.terms.counter, reply, usage)
+    return evolve(state, ledger=ledger, reply=None if reply is None or tokens is None else (reply, tokens))
+
+
+def _reply_tokens(counter: TokenCounter, reply: Message, usage: Usage) -> int | None:
+    """What the reply costs in later prompts, by the backend's count; None where the counter knows better."""
+    own = cost(counter, reply)
+    plain = evolve(reply, parts=tuple(part for part in reply.parts if not isinstance(part, Reasoning)))
+    unclear = bool(reply.reasoning) and not usage.reasoning_tokens
+    if counter.kind in ("exact", "server") or unclear or counter.message(plain) != own:
+        return None
+    frame = counter.message(assistant("x")) - counter.text("x")
+    tokens = usage.output_tokens - usage.reasoning_tokens + frame
+    return tokens if own // 2 - _FAR <= tokens <= own * 2 + _FAR else None
+
+
+def carried(state: PlanState, outline: Outline) -> Ledger:
+    """The ledger, with the reply that has become a row of the outline meanwhile."""
+    place = len(state.outline)
+    if state.reply is None or place >= len(outline) or outline[place].message is not state.reply[0]:
+        return state.ledger
+    return state.ledger.with_reply(place, state.reply[1])
