@@ -64,7 +64,7 @@ class ContextPolicy:
     policy: PolicyName | PolicyFunction = field(default="drop_oldest", validator=_policy)
     trigger: float = field(default=1.0, validator=_share)
     """Something is left out once the prompt comes to more than this share of its room."""
-    keep: float = field(default=0.6, validator=_share)
+    keep: float = field(default=0.5, validator=_share)
     """And then so much that it comes to at most this share, so that the next requests begin alike: a backend reads
     again only what has changed. `max_history` and `max_pairs` are trimmed to the same share."""
     keep_first: int = field(default=1, validator=_whole(1))

@@ -48,12 +48,8 @@ def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan
     """
     terms = _settled(terms, history, state)
     scales, before = _beginning(terms, history, state)
-    selection = fit(scales, before)
-    if Marks(tokens=scales.room).exceeded(scales.load(selection)):
-        selection = squeeze(scales, selection)
+    selection = _made_to_fit(terms, scales, before)
     tokens = scales.tokens(selection)
-    if scales.room is not None and tokens.upper > scales.room:
-        raise _overflow(terms, scales, tokens.upper)
     sent = _arranged(terms, messages_of(scales.outline, selection))
     made = PlanState(
         terms=terms,
@@ -74,6 +70,16 @@ def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan
         trimmed=trimmed,
         task=_task(terms, scales, before, selection) if trimmed else None,
     )
+
+
+def _made_to_fit(terms: Terms, scales: Scales, before: Selection) -> Selection:
+    selection = fit(scales, before)
+    sure, room = evolve(scales, unseen=0), Marks(tokens=scales.room)
+    if room.exceeded(sure.load(selection)):
+        selection = squeeze(sure, selection)
+    if room.exceeded(sure.load(selection)):
+        raise _overflow(terms, sure, sure.tokens(selection).upper)
+    return selection
 
 
 def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:

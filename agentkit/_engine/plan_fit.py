@@ -52,7 +52,8 @@ class Scales:
     """Tokens of a prompt at most; None where the window is not known."""
     pairs: int | None
     unseen: int = 0
-    """Tokens that the backend may add without our knowledge, until it has counted once."""
+    """Tokens that the backend may add without our knowledge, until it has counted once. They make old messages go, but
+    nothing be shortened or refused."""
     spare: int = 0
     """Tokens that trimming leaves free for a summary."""
 

@@ -67,6 +67,8 @@ class Ledger:
     truths: tuple[Truth, ...] = ()
     replies: Mapping[int, int] = field(factory=dict[int, int])
     """The tokens of replies, by their places."""
+    agreed: bool = True
+    """The backend has always counted what the counter had."""
     residuals: tuple[float, ...] = ()
     """By how much the last messages cost more than was counted for each."""
 
@@ -80,8 +82,8 @@ class Ledger:
         removed = self._changes(outline, self.held, held)
         frame = self.frame
         value = self.reported + added.tokens - removed.tokens + frame * added.unknown
-        slack = 0 if kind == "exact" and max(self.residuals, default=0) <= 0 else _SLACK
-        margin = added.margin + removed.margin + (slack - min(frame, 0)) * added.unknown
+        slack = 0 if self.agreed else _SLACK
+        margin = added.margin + removed.margin + slack * removed.unknown + (slack - min(frame, 0)) * added.unknown
         return TokenCount(value, "anchored", margin)
 
     @property
@@ -97,14 +99,15 @@ class Ledger:
         if reported + own.margin + own.tokens // 8 + 2 * _FRAME < own.tokens:
             return self  # not the whole of it: the backend has dropped or not counted a part of the prompt
         grown = self._grown_by(held)
+        agreed = self.agreed and reported == own.tokens
         if grown is None or reported <= self.reported:
-            return self._anchored(held, reported)
+            return evolve(self._anchored(held, reported), agreed=agreed)
         learnt = reported - self.reported
         known = self._known(outline, [grown], held.cuts)
         off = (learnt - known.tokens) / known.unknown if known.unknown else None
         residuals = self.residuals if off is None else (*self.residuals, off)[-_REMEMBERED:]
         truths = (*self.truths, Truth(*grown, learnt))
-        return evolve(self, reported=reported, held=held, truths=truths, residuals=residuals)
+        return evolve(self, reported=reported, held=held, truths=truths, residuals=residuals, agreed=agreed)
 
     def _anchored(self, held: Held, reported: int) -> Ledger:
         """A new anchor that says nothing of the rows since the old one; forgets what no longer goes along."""

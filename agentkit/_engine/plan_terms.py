@@ -71,7 +71,7 @@ class Terms:
     @property
     def unseen(self) -> int:
         """Tokens that the backend may add without our knowledge, until it has counted once."""
-        if self.whole is None or self.counter.kind in ("exact", "server"):
+        if self.whole is None or self.counter.kind == "server":
             return 0
         return min(_UNSEEN, self.whole // _UNSEEN_SHARE)
 

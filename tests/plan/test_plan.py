@@ -66,7 +66,8 @@ def _fits(terms: Terms, made: Plan) -> None:
     counted = count_prompt(terms.counter, made.messages, tools=terms.tools)
     assert made.manifest.tokens.kind == "anchored" or counted.value <= made.manifest.tokens.upper
     if terms.room is not None:
-        assert made.manifest.tokens.upper <= terms.room
+        unseen = 0 if made.manifest.tokens.kind == "anchored" else terms.unseen
+        assert made.manifest.tokens.upper - unseen <= terms.room
 
 
 def _body(terms: Terms, made: Plan) -> Sequence[Message]:
