@@ -69,7 +69,7 @@ _HOMES = {
         "system",
         "user",
     ),
-    "agentkit.options": ("Limits", "Options", "RetryPolicy", "Timeouts"),
+    "agentkit.options": ("Fallback", "Limits", "Options", "RetryPolicy", "Timeouts"),
     "agentkit.usage": ("FinishReason", "Outcome", "Usage"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     from agentkit.messages import assistant as assistant
     from agentkit.messages import system as system
     from agentkit.messages import user as user
+    from agentkit.options import Fallback as Fallback
     from agentkit.options import Limits as Limits
     from agentkit.options import Options as Options
     from agentkit.options import RetryPolicy as RetryPolicy

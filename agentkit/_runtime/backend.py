@@ -114,7 +114,7 @@ def _backend(model: Named, base_url: str | None, api_key: str | None, http_clien
     from agentkit.sim import Simulator
 
     if isinstance(model, Simulator):
-        return _simulated("sim", model, http_client)
+        return _simulated("", model, http_client)
     if not callable(getattr(model, "encode", None)):
         raise InvalidInput(f"a model is a name such as 'openai/MODEL', a provider or a simulator, not {model!r}")
     return Backend(model, cast("str", getattr(model, "model", "")) or "default", http_client, None)
@@ -141,9 +141,13 @@ def _with_model(provider: Provider, model: str) -> tuple[Provider, str]:
 
     if model or isinstance(provider, Detecting):
         return provider, model
-    if isinstance(provider, OpenAIChat) and provider.dialect.lists_models:
+    if isinstance(provider, OpenAIChat) and _lists_models(provider):
         return cast("Provider", undetected(provider)), ""
     raise NotConfigured(f"{provider.name} needs a model: name it as '{provider.name}/MODEL'")
+
+
+def _lists_models(provider: object) -> bool:
+    return bool(getattr(getattr(provider, "dialect", None), "lists_models", False))
 
 
 def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:
@@ -151,7 +155,12 @@ def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:
         raise InvalidInput(
             "the simulator is within this process: base_url, api_key and http_client are for a backend elsewhere"
         )
-    return Backend(get_provider("sim"), model, None, simulator)
+    from agentkit.sim.profiles import PROFILES
+
+    profile = PROFILES[simulator.profile]
+    provider = get_provider(profile.backend, base_url=f"sim://local{profile.path}", api_key="sim")
+    usual = cast("str", getattr(provider, "model", "")) or ("" if _lists_models(provider) else "sim")
+    return Backend(*_with_model(provider, model or usual), None, simulator)
 
 
 def _check_texts(base_url: object, api_key: object) -> None:

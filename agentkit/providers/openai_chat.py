@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from agentkit.errors import InvalidInput, ProviderError
-from agentkit.provider import Capabilities, ChatRequest, Decoder, HTTPRequest, ResponseHead
+from agentkit.provider import Capabilities, ChatRequest, Decoder, HTTPRequest, Provider, ResponseHead
+from agentkit.providers._adapt import without
 from agentkit.providers._errors import ErrorReader
 from agentkit.providers._openai_decode import ChatDecoder
 from agentkit.providers._openai_dialect import FINISH, Dialect
@@ -145,6 +147,14 @@ class OpenAIChat:
         from agentkit.providers._openai_leaks import CleaningDecoder
 
         return CleaningDecoder(made, self.dialect.leaks)
+
+    def adapted(self, model: str, error: ProviderError, /) -> tuple[Provider, str] | None:
+        """The provider that does without what the server has just refused, and what that is."""
+        found = without(self.dialect, model, error)
+        if found is None:
+            return None
+        dialect, change = found
+        return cast("Provider", evolve(self, dialect=dialect)), f"{self.base_url} refused a setting: {change}"
 
     def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
         """The error that a refusal is."""

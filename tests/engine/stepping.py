@@ -18,6 +18,7 @@ from agentkit.effects import (
     Flow,
     Keep,
     Look,
+    Now,
     Open,
     Read,
     Release,
@@ -95,6 +96,8 @@ class Stage:
                 return "c-fork"
             case Reserve():
                 return 0.0
+            case Now():
+                return self.now
             case _:
                 return None
 

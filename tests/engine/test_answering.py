@@ -1,0 +1,299 @@
+"""Which backend answers and how it is asked, stepped by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+from stepping import PROVIDER, SSE, Journal, Stage, delta, finish, task
+
+from agentkit._engine.line import Line
+from agentkit._engine.turn import turn
+from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
+from agentkit.errors import (
+    AgentKitError,
+    BadRequest,
+    ConnectionLost,
+    JobFailed,
+    LimitExceeded,
+    NotConfigured,
+    ProtocolError,
+    ProviderError,
+)
+from agentkit.errors import TimeoutError as LimitReached
+from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
+from agentkit.options import Fallback, Limits, Options, RetryPolicy, Timeouts
+from agentkit.provider import (
+    Capabilities,
+    ChatRequest,
+    Details,
+    Fault,
+    Finish,
+    Found,
+    HTTPRequest,
+    ResponseHead,
+    Rounds,
+    UsageReport,
+    Wait,
+    ask,
+)
+from agentkit.providers.openai_chat import OpenAIChat
+from agentkit.store import TurnStarted
+from agentkit.usage import FinishReason, Outcome, Usage
+
+JSON = ResponseHead(200, {"content-type": "application/json"})
+GET = HTTPRequest(method="GET", url="http://127.0.0.1:1/job", repeatable=True)
+POST = HTTPRequest(method="POST", url="http://127.0.0.1:1/job", body=b"12345678")
+
+
+def refusal(status: int, body: bytes = b"{}") -> list[object]:
+    return [ResponseHead(status, {"content-type": "application/json"}), body, b""]
+
+
+@frozen
+class Several:
+    """A backend whose reply takes the requests that a function makes."""
+
+    rounds: Any
+    name: str = "several"
+    base_url: str = "http://127.0.0.1:1"
+
+    def capabilities(self, model: str, /) -> Capabilities:
+        return Capabilities(stream=False)
+
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        raise AssertionError("it has no single request")
+
+    def decoder(self, head: ResponseHead, /, *, max_line: int) -> Any:
+        raise AssertionError("it has no single answer")
+
+    def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
+        return BadRequest(f"refused with {head.status}", status=head.status)
+
+    def exchange(self, request: ChatRequest, /) -> Rounds[None]:
+        return self.rounds(request)  # type: ignore[no-any-return]
+
+
+def several(rounds: Any, **changes: Any) -> Any:
+    return task(line={"provider": Several(rounds), **changes})
+
+
+def polling(request: ChatRequest) -> Rounds[None]:
+    made = yield from ask(POST)
+    yield Wait(0.25)
+    seen = yield from ask(GET)
+    yield ReasoningDelta("hm ")
+    yield TextDelta(f"{made.body.decode()} {seen.body.decode()} {seen.now:g}")
+    yield UsageReport(Usage(3, 4))
+    yield Details({"job": "j1"})
+    yield Notice("done")
+    yield Finish(FinishReason.STOP, "completed")
+
+
+def test_a_reply_of_several_requests() -> None:
+    stage, journal = Stage([JSON, b"ma", b"de", b"", JSON, (b"seen", 2.0), b""]), Journal()
+    reply = stage.run(turn(several(polling), journal))
+    assert stage.events[:-1] == [
+        ReasoningDelta("hm "),
+        TextDelta("made seen 2"),
+        Notice("done"),
+    ]
+    assert (reply.text, reply.reasoning, reply.outcome) == ("made seen 2", "hm ", Outcome.COMPLETE)
+    assert reply.usage == Usage(3, 4, requests=2)
+    assert reply.message.meta == {"several": {"job": "j1", "finish_reason": "completed"}}
+    assert [effect.seconds for effect in stage.effects if isinstance(effect, Sleep)] == [0.25]
+    assert stage.kinds.count("Close") == 2
+
+
+def test_each_request_has_its_place_in_the_rate_limit() -> None:
+    stage = Stage([JSON, b"a", b"", JSON, b"b", b""])
+    stage.run(turn(several(polling, rate_limited=True), Journal()))
+    assert [effect.tokens for effect in stage.effects if isinstance(effect, Reserve)] == [2, 0]
+    assert not any(isinstance(effect, Settle) for effect in stage.effects)
+
+
+def test_a_refusal_is_thrown_where_the_request_was_made() -> None:
+    def mending(request: ChatRequest) -> Rounds[None]:
+        try:
+            yield from ask(POST)
+        except BadRequest as error:
+            yield TextDelta(str(error))
+        seen = yield from ask(GET, refusals=True)
+        yield TextDelta(f", then {seen.head.status}")
+        yield Finish(FinishReason.STOP)
+
+    reply = Stage([*refusal(404), *refusal(503)]).run(turn(several(mending), Journal()))
+    assert reply.text == "refused with 404, then 503"
+
+
+def test_what_may_be_sent_again_is() -> None:
+    stage = Stage([JSON, b"a", b"", ConnectionLost("gone"), JSON, b"b", b""])
+    assert stage.run(turn(several(polling), Journal())).text == "a b 0"
+    assert [type(event) for event in stage.events if isinstance(event, Retrying)] == [Retrying]
+    with pytest.raises(ConnectionLost):
+        Stage([ConnectionLost("gone")]).run(turn(several(polling), Journal()))
+
+
+@pytest.mark.parametrize(
+    ("ending", "error"),
+    [([], ProtocolError), ([Fault(JobFailed("no", code="failed"))], JobFailed)],
+)
+def test_a_reply_that_does_not_come_to_an_end_is_an_error(ending: list[Any], error: type[AgentKitError]) -> None:
+    def breaking(request: ChatRequest) -> Rounds[None]:
+        yield TextDelta("half")
+        yield from ending
+
+    with pytest.raises(error) as caught:
+        Stage([]).run(turn(several(breaking), Journal()))
+    assert caught.value.reply is not None
+    assert (caught.value.reply.text, caught.value.reply.outcome) == ("half", Outcome.INTERRUPTED)
+
+
+def test_the_total_limit_holds_for_all_requests_together() -> None:
+    closed: list[str] = []
+
+    def waiting(request: ChatRequest) -> Rounds[None]:
+        try:
+            while True:
+                yield from ask(GET)
+                yield Wait(1)
+        finally:
+            closed.append("closed")
+
+    stage = Stage([JSON, b"a", (b"", 0.0), JSON, b"a", (b"", 4.0), JSON, b"a", (b"", 6.0)])
+    with pytest.raises(LimitReached, match="after 5 seconds") as caught:
+        stage.run(turn(several(waiting, timeouts=Timeouts(total=5)), Journal()))
+    assert (caught.value.phase, closed) == ("total", ["closed"])
+
+
+def test_an_answer_of_several_requests_is_bounded() -> None:
+    limits = Limits(max_reply_bytes=1024)
+    with pytest.raises(LimitExceeded, match="max_reply_bytes=1024"):
+        Stage([JSON, b"x" * 2000]).run(turn(several(polling, limits=limits), Journal()))
+
+
+def test_a_stop_between_the_requests_keeps_what_came() -> None:
+    def slow(request: ChatRequest) -> Rounds[None]:
+        yield TextDelta("first ")
+        yield from ask(GET)
+        yield TextDelta("second")
+        yield Finish(FinishReason.STOP)
+
+    stage = Stage([Stopped()])
+    reply = stage.run(turn(several(slow), Journal()))
+    assert (reply.text, reply.outcome) == ("first ", Outcome.INTERRUPTED)
+
+
+# --- servers that are asked what they are
+
+
+@frozen(kw_only=True)
+class Asking(OpenAIChat):
+    known: Any = None
+
+    def detect(self, model: str, /) -> Rounds[Found]:
+        answered = yield from ask(GET)
+        if not answered.body:
+            raise NotConfigured("no model")
+        return Found(provider=self.known, model=model or answered.body.decode(), window=512)
+
+
+ASKING = Asking(base_url="http://127.0.0.1:1/v1", known=PROVIDER)
+
+
+def test_a_server_is_asked_once() -> None:
+    asked = task(line={"provider": ASKING, "model": ""})
+    stage, journal = Stage([JSON, b"served", b"", SSE, delta("Hi") + finish()]), Journal()
+    reply = stage.run(turn(asked, journal))
+    assert (reply.text, reply.usage.requests) == ("Hi", 1)
+    assert [segment.backend for segment in reply.segments] == ["openai/served"]
+    assert (asked.line.learnt.model, asked.line.learnt.window) == ("served", 512)
+    assert isinstance(stage.records[0], TurnStarted)
+    stage.network = [SSE, delta("Again") + finish()]
+    assert stage.run(turn(evolve(asked, turn_id="t2"), journal)).text == "Again"
+
+
+def test_a_server_that_cannot_tell_is_asked_again_at_the_next_turn() -> None:
+    asked = task(line={"provider": ASKING, "model": ""})
+    journal = Journal()
+    with pytest.raises(NotConfigured) as caught:
+        Stage([JSON, b""]).run(turn(asked, journal))
+    assert caught.value.reply is not None
+    assert caught.value.reply.outcome is Outcome.FAILED
+    assert asked.line.learnt.provider is None
+
+
+# --- settings that a server refuses
+
+
+def test_a_setting_that_is_refused_is_left_out_from_then_on() -> None:
+    asked = task(options=Options(seed=7, temperature=0.5))
+    refused = [*refusal(400, b'{"error": {"message": "Unsupported parameter: seed", "code": "unsupported_parameter"}}')]
+    stage, journal = Stage([*refused, SSE, delta("Hi") + finish()]), Journal()
+    reply = stage.run(turn(asked, journal))
+    assert (reply.text, reply.usage.requests) == ("Hi", 2)
+    assert [event for event in stage.events if isinstance(event, Notice)] == [
+        Notice("http://127.0.0.1:1/v1 refused a setting: seed is left out"),
+        Notice("the backend has no setting seed; 7 was left out"),
+    ]
+    sent = [effect.request.body for effect in stage.effects if isinstance(effect, Open)]
+    assert [b"seed" in body for body in sent] == [True, False]
+    assert all(b"temperature" in body for body in sent)
+    stage = Stage([SSE, delta("Hi") + finish()], stage.records)
+    stage.run(turn(evolve(asked, turn_id="t2"), journal))
+    assert stage.kinds.count("Open") == 1
+
+
+def test_another_refusal_is_an_error() -> None:
+    with pytest.raises(BadRequest):
+        Stage(refusal(400, b'{"error": {"message": "no such thing"}}')).run(turn(task(), Journal()))
+
+
+# --- several backends
+
+
+def lines(*changes: dict[str, Any]) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            **{"provider": PROVIDER, "model": f"m{place}", "at": place, "retry": RetryPolicy(max_attempts=1), **change}
+        )
+        for place, change in enumerate(changes)
+    )
+
+
+def test_backends_are_tried_in_their_order() -> None:
+    stage = Stage([*refusal(500), *refusal(503), SSE, delta("Hi") + finish()])
+    reply = stage.run(turn(task(lines=lines({}, {}, {})), Journal()))
+    assert reply.text == "Hi"
+    assert [effect.at for effect in stage.effects if isinstance(effect, Open)] == [0, 1, 2]
+    assert [segment.backend for segment in reply.segments] == ["openai/m0", "openai/m1", "openai/m2"]
+
+
+def test_one_that_rests_is_tried_last() -> None:
+    way = lines({}, {})
+    asked = task(lines=way, fallback=Fallback(threshold=1, cool_down=10))
+    stage = Stage([*refusal(500), SSE, delta("Hi") + finish()])
+    stage.now = 100.0
+    stage.run(turn(asked, Journal()))
+    assert way[0].learnt.rests_until == 110.0
+    for now, first in ((109.0, 1), (111.0, 0)):
+        stage = Stage([SSE, delta("Hi") + finish()])
+        stage.now = now
+        stage.run(turn(asked, Journal()))
+        assert [effect.at for effect in stage.effects if isinstance(effect, Open)] == [first]
+    assert way[0].learnt.failures == 0
+
+
+def test_what_broke_off_with_calls_only_is_not_continued_elsewhere() -> None:
+    call = delta("", tool_calls=[{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{"}}])
+    with pytest.raises(ConnectionLost):
+        Stage([SSE, call, ConnectionLost("gone")]).run(turn(task(lines=lines({}, {})), Journal()))
+
+
+def test_a_backend_that_cannot_continue_is_not_asked_to() -> None:
+    unable = OpenAIChat(base_url="http://127.0.0.1:1/v1")
+    with pytest.raises(ConnectionLost):
+        Stage([SSE, delta("half"), ConnectionLost("gone")]).run(
+            turn(task(lines=lines({}, {"provider": unable})), Journal())
+        )
