@@ -16,15 +16,18 @@ from agentkit.errors import InvalidInput, NotConfigured
 
 APP = "agentkit"
 DEFAULT = "default"
-_ENTRIES = ("base_url", "api_key", "model")
+ENTRIES = ("base_url", "api_key", "model")
+"""What can be said of a backend."""
 _LONG_KEY = 12
 
 _ALSO = {
     ("openai", "base_url"): ("OPENAI_API_BASE",),
     ("llamacpp", "api_key"): ("LLAMA_API_KEY",),
     ("lmstudio", "api_key"): ("LM_API_TOKEN",),
+    ("pixigpt-threads", "base_url"): ("PIXIGPT_BASE_URL",),
+    ("pixigpt-threads", "api_key"): ("PIXIGPT_API_KEY",),
 }
-"""What the servers and clients of a backend read themselves, beside `<BACKEND>_BASE_URL`, `_API_KEY` and `_MODEL`."""
+"""What the servers and clients of a backend read, too, beside `<BACKEND>_BASE_URL`, `_API_KEY` and `_MODEL`."""
 
 
 @frozen(repr=False)
@@ -158,7 +161,7 @@ def backend_settings(backend: str, *, base_url: str | None = None, api_key: str 
     """
     table = _table(backend)
     given = {"base_url": base_url, "api_key": api_key}
-    found = {entry: _found(backend, entry, given.get(entry), table) for entry in _ENTRIES}
+    found = {entry: _found(backend, entry, given.get(entry), table) for entry in ENTRIES}
     return BackendSettings(
         backend=backend,
         base_url=_checked_address(found["base_url"]),

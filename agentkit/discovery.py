@@ -56,6 +56,8 @@ class _Place:
     base_url: str
     origin: str
     key: Setting = Setting(None, secret=True)
+    backend: str = ""
+    """What the settings say that it is; the answers of a server of one's own say it better."""
 
     @property
     def same(self) -> tuple[object, ...]:
@@ -64,19 +66,20 @@ class _Place:
         return parts.scheme, parts.port, parts.path
 
 
-def discover(*, ports: Sequence[int] = PORTS, patience: float = PATIENCE) -> tuple[Found, ...]:
+def discover(*, ports: Sequence[int] | None = None, patience: float = PATIENCE) -> tuple[Found, ...]:
     """The servers that answer on this machine, then the services that are configured. Never raises for want of them.
 
-    The ports are those of loopback; addresses in the settings are asked where they are loopback, too.
+    The ports, by default `PORTS`, are those of loopback; addresses in the settings are asked where they are loopback.
     """
+    ports = PORTS if ports is None else ports
     configured = tuple(_configured())
-    places = _distinct([place for _, place in configured if _is_local(place.base_url)] + [_at(port) for port in ports])
+    places = _distinct([place for place in configured if is_local(place.base_url)] + [_at(port) for port in ports])
     running = tuple(found for found in _all_at_once(lambda place: _look(place, patience), places) if found is not None)
-    named = (_from_settings(name, place) for name, place in configured if not _is_local(place.base_url))
+    named = (_from_settings(place) for place in configured if not is_local(place.base_url))
     return (*running, *named)
 
 
-async def adiscover(*, ports: Sequence[int] = PORTS, patience: float = PATIENCE) -> tuple[Found, ...]:
+async def adiscover(*, ports: Sequence[int] | None = None, patience: float = PATIENCE) -> tuple[Found, ...]:
     """`discover` without blocking the loop, of asyncio or trio."""
     from anyio import to_thread
 
@@ -115,7 +118,7 @@ def models_of(backend: str, *, base_url: str | None = None, patience: float = 10
     origin = settings.base_url.origin
     if backend == "gradient":
         return _gradient(url, origin, patience)
-    if backend in SERVERS or _is_local(url):
+    if backend in SERVERS or is_local(url):
         verdict = probe(url, api_key=settings.api_key.value, patience=patience)
     else:
         verdict = identify({_LISTS: _get(f"{url}/models", settings.api_key.value, patience)})
@@ -134,7 +137,7 @@ def _gradient(url: str, origin: str, patience: float) -> Found:
     return Found(backend="gradient", base_url=url, origin=origin, evidence="/model_info", answered=True, models=names)
 
 
-def _configured() -> Iterator[tuple[str, _Place]]:
+def _configured() -> Iterator[_Place]:
     """Each backend that a setting makes available."""
     for name in sorted(set(provider_names()) - {"sim"}):
         try:
@@ -143,9 +146,9 @@ def _configured() -> Iterator[tuple[str, _Place]]:
         except AgentKitError:
             continue  # whoever uses this backend is told why
         if settings.base_url.value is not None:
-            yield name, _Place(where.value or "", where.origin, settings.api_key)
+            yield _Place(where.value or "", where.origin, settings.api_key, name)
         elif settings.api_key.value is not None and name not in SERVERS:
-            yield name, _Place(where.value or "", settings.api_key.origin)
+            yield _Place(where.value or "", settings.api_key.origin, backend=name)
 
 
 def _url(settings: BackendSettings) -> str:
@@ -156,7 +159,8 @@ def _at(port: int) -> _Place:
     return _Place(f"http://localhost:{port}/v1", f"port {port}")
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
+    """Whether this is an address of this machine only."""
     from agentkit._runtime.http.deadline import is_loopback
 
     return is_loopback(urlsplit(url).hostname or "")
@@ -181,7 +185,10 @@ def _look(place: _Place, patience: float) -> Found | None:
         verdict = probe(place.base_url, api_key=place.key.value, patience=patience)
     except AgentKitError:
         return None
-    return None if verdict.backend is None else _found(verdict.backend, place.base_url, place.origin, verdict)
+    if verdict.backend is None:
+        return None
+    backend = (place.backend if verdict.backend == "openai" else "") or verdict.backend
+    return _found(backend, place.base_url, place.origin, verdict)
 
 
 def _found(backend: str, url: str, origin: str, verdict: Verdict) -> Found:
@@ -198,8 +205,10 @@ def _found(backend: str, url: str, origin: str, verdict: Verdict) -> Found:
     )
 
 
-def _from_settings(name: str, place: _Place) -> Found:
-    return Found(backend=name, base_url=place.base_url, evidence=place.origin, answered=False, origin=place.origin)
+def _from_settings(place: _Place) -> Found:
+    return Found(
+        backend=place.backend, base_url=place.base_url, evidence=place.origin, answered=False, origin=place.origin
+    )
 
 
 def _get(url: str, key: str | None, patience: float) -> Answer:

@@ -17,8 +17,8 @@ LOOPBACK = ("127.", "::1", "localhost")
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the settings, keys and conversations of whoever runs it."""
     for name in list(os.environ):
-        ours = name.startswith("AGENTKIT_") and name != "AGENTKIT_KILLS"
-        if ours or name.endswith(("_API_KEY", "_BASE_URL")) or name.lower() in PROXIES:
+        ours = name.startswith(("AGENTKIT_", "OLLAMA_", "LLAMA_")) and name != "AGENTKIT_KILLS"
+        if ours or name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL", "_MODEL")) or name.lower() in PROXIES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AGENTKIT_HOME", str(tmp_path / "home"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,9 +19,7 @@ KEY = "sk-very-secret-0123456789"
 @pytest.fixture(autouse=True)
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's file, not yet there."""
-    for name in list(os.environ):
-        if name.endswith(("_MODEL", "_API_BASE", "_API_TOKEN")) or name.startswith(("AGENTKIT_", "OLLAMA_", "LLAMA_")):
-            monkeypatch.delenv(name)
+    monkeypatch.delenv("LM_API_TOKEN", raising=False)
     path = tmp_path / "config.toml"
     monkeypatch.setenv("AGENTKIT_CONFIG", str(path))
     return path
@@ -68,6 +65,8 @@ def test_an_empty_value_says_nothing(file: Path, monkeypatch: pytest.MonkeyPatch
         ("GPT_OSS_BASE_URL", "gpt-oss", "base_url"),
         ("OLLAMA_BASE_URL", "ollama", "base_url"),
         ("PIXIGPT_API_KEY", "pixigpt", "api_key"),
+        ("PIXIGPT_API_KEY", "pixigpt-threads", "api_key"),
+        ("PIXIGPT_BASE_URL", "pixigpt-threads", "base_url"),
         ("GRAVIXLAYER_API_KEY", "gravixlayer", "api_key"),
         ("VLLM_API_KEY", "vllm", "api_key"),
         ("LLAMACPP_API_KEY", "llamacpp", "api_key"),
@@ -196,6 +195,17 @@ def test_settings_of_the_whole(file: Path, monkeypatch: pytest.MonkeyPatch) -> N
         setting("store")
     monkeypatch.setenv("AGENTKIT_STORE", "memory")
     assert setting("store") == Setting("memory", "environment AGENTKIT_STORE")
+
+
+def test_where_files_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: Path) -> None:
+    assert config.config_path() == file
+    monkeypatch.delenv("AGENTKIT_CONFIG")
+    monkeypatch.setenv("AGENTKIT_HOME", str(tmp_path))
+    assert config.config_path() == tmp_path / "config.toml"
+    assert config.store_path() == tmp_path / "conversations.db"
+    monkeypatch.delenv("AGENTKIT_HOME")
+    assert config.config_path().parts[-2:] == ("agentkit", "config.toml")
+    assert config.data_path().name == "agentkit"
 
 
 def test_a_key_is_never_shown() -> None:

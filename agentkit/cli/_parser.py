@@ -21,7 +21,9 @@ EPILOG = """commands:
   agentkit chat [NAME]           talk; NAME reopens a conversation or begins one
   agentkit resume [NAME]         finish a reply that was cut, and print the whole of it
   agentkit ls | show | rm        stored conversations
-  agentkit models | doctor       what is configured, and what is wrong with it
+  agentkit models [BACKEND]      the backends; what a server has
+  agentkit config show | path    every setting, and where it came from
+  agentkit doctor                what is there, what is wrong, and what to do about it
   agentkit sim serve             the simulator as a server: OpenAI's wire, no AI
   agentkit demo                  what agentkit does that others do not, in 20 seconds, offline
 
@@ -165,7 +167,18 @@ def _doctor() -> Parser:
 
 
 def _models() -> Parser:
-    parser = _new("models", "The backends, and which are configured. Asks nobody.", "models", "models")
+    parser = _new("models", "The backends, which are configured, and what their servers have.", "models", "models")
+    parser.add_argument("backend", nargs="?", metavar="BACKEND", help="ask this one which models it has")
+    parser.add_argument("--probe", action="store_true", help="look for servers on this machine")
+    parser.add_argument("--base-url", metavar="URL", help="where the backend is")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _config() -> Parser:
+    parser = _new("config", "Every setting, and where it came from. Keys are not shown.", "config", "show")
+    parser.add_argument("action", choices=["show", "path"], help="the settings, or where their file is")
+    parser.add_argument("backend", nargs="?", metavar="BACKEND", help="only this one, with all there is to set")
     parser.add_argument("--json", action="store_true", help="as JSON")
     return parser
 
@@ -195,6 +208,7 @@ _COMMANDS: dict[str, Callable[[], Parser]] = {
     "show": _show,
     "rm": _rm,
     "models": _models,
+    "config": _config,
     "doctor": _doctor,
     "sim": _sim,
     "demo": _demo,

@@ -98,6 +98,17 @@ def _origin(backend: str, entry: Callable[[BackendSettings], Setting]) -> str | 
     return short(found.origin) if found.value else None
 
 
+def address(backend: str) -> str | None:
+    """Where the backend would be asked; None where it does not say.
+
+    Raises:
+        AgentKitError: the settings say something that cannot be meant.
+    """
+    from agentkit.providers import get_provider
+
+    return getattr(get_provider(backend, base_url=backend_settings(backend).base_url.value), "base_url", None)
+
+
 def backends() -> Sequence[str]:
     """The names of all backends, the simulator last."""
     from agentkit.providers import provider_names

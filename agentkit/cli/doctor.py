@@ -1,4 +1,4 @@
-"""`agentkit doctor`: one finding for each thing that a conversation depends on, with a fix. No connection is made."""
+"""`agentkit doctor`: a finding for each thing that a conversation depends on, with a fix. It asks this machine only."""
 
 from __future__ import annotations
 
@@ -7,30 +7,21 @@ import platform
 import ssl
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, cast
 
-from attrs import frozen
+from attrs import evolve
 
 from agentkit.cli import _codes
+from agentkit.cli._backends import Finding, backends_said, model_in_use, servers_running
 from agentkit.cli._screen import Screen
-from agentkit.cli._settings import backends, configured, found_keys, url_origin
-from agentkit.config import config_path, setting, store_path, user_settings
+from agentkit.cli._settings import backends
+from agentkit.config import ENTRIES, config_path, setting, store_path, user_settings
 from agentkit.errors import AgentKitError
 from agentkit.stores import open_store
 
-Grade = Literal["ok", "note", "wrong"]
 OTHERS_READ = 0o077
-
-
-@frozen
-class Finding:
-    """What was looked at, what was found, and what to do about it."""
-
-    grade: Grade
-    text: str
-    fix: str = ""
 
 
 def doctor(arguments: Namespace) -> int:
@@ -42,27 +33,37 @@ def doctor(arguments: Namespace) -> int:
         if finding.fix:
             screen.say(f"       -> {finding.fix}")
     wrong = sum(finding.grade == "wrong" for finding in findings)
-    screen.note(f"{wrong or 'nothing'} {'is' if wrong <= 1 else 'are'} wrong; no connection was made")
+    screen.note(f"{wrong or 'nothing'} {'is' if wrong <= 1 else 'are'} wrong; only this machine was asked")
     return _codes.FAILED if wrong else _codes.OK
 
 
 def _examine(arguments: Namespace) -> Iterator[Finding]:
-    checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+    """All findings; what is wrong for many reasons is told once."""
+    checks: tuple[tuple[str, Callable[[], Finding | Iterable[Finding]]], ...] = (
         ("version", _version),
         ("settings", _settings),
-        ("model", _model),
-        ("keys", _keys),
+        ("backends", backends_said),
+        ("servers", servers_running),
+        ("model", model_in_use),
         ("store", lambda: _store(arguments)),
         ("TLS", _tls),
         ("proxies", _proxies),
         ("offline", _offline),
     )
+    told: set[str] = set()
     for subject, check in checks:
-        try:
-            found = check()
-            yield Finding(found.grade, f"{subject}: {found.text}", found.fix)
-        except (AgentKitError, OSError) as error:
-            yield Finding("wrong", f"{subject}: {' '.join(str(error).split())}", f"correct what {subject} names")
+        for found in _found_by(check, f"correct what {subject} names"):
+            if found.grade != "wrong" or found.text not in told:
+                told.add(found.text)
+                yield evolve(found, text=f"{subject}: {found.text}")
+
+
+def _found_by(check: Callable[[], Finding | Iterable[Finding]], fix: str) -> Iterator[Finding]:
+    try:
+        found = check()
+        yield from (found,) if isinstance(found, Finding) else found
+    except (AgentKitError, OSError) as error:
+        yield Finding("wrong", " ".join(str(error).split()), fix)
 
 
 def _version() -> Finding:
@@ -71,39 +72,27 @@ def _version() -> Finding:
     return Finding("ok", f"agentkit {__version__}, Python {platform.python_version()} on {sys.platform}")
 
 
-def _settings() -> Finding:
+def _settings() -> Iterator[Finding]:
     path = config_path()
-    user_settings()
+    given = user_settings()
     if not path.exists():
-        return Finding("ok", f"{path} (not there; it is optional)")
+        yield Finding("ok", f"{path} (not there; it is optional)")
+        return
     if os.name == "posix" and path.stat().st_mode & OTHERS_READ and "api_key" in path.read_text(encoding="utf-8"):
-        return Finding("note", f"{path} holds a key and others may read it", f"chmod 600 {path}")
-    return Finding("ok", str(path))
+        yield Finding("note", f"{path} holds a key and others may read it", f"chmod 600 {path}")
+    else:
+        yield Finding("ok", str(path))
+    for entry in _unknown(given):
+        yield Finding("note", f"{entry} in {path} is not known, and does nothing", "agentkit config show lists what is")
 
 
-def _model() -> Finding:
-    name, origin = configured()
-    if name is None:
-        return Finding(
-            "note",
-            "none is configured; in a terminal the simulator answers",
-            "export AGENTKIT_MODEL=BACKEND/MODEL; agentkit models lists them",
-        )
-    backend, _, model = name.partition("/")
-    if backend not in backends():
-        return Finding("wrong", f"{name}, from {origin}: no such backend", f"one of {', '.join(backends())}")
-    if not model and backend != "sim":
-        return Finding("wrong", f"{name}, from {origin}: the model is missing", f"name it as {backend}/MODEL")
-    return Finding("ok", f"{name}, from {origin}")
-
-
-def _keys() -> Finding:
-    found = [origin for _, origin in found_keys()]
-    urls = [origin for origin in (url_origin(name) for name in backends()) if origin is not None]
-    others = f"; addresses: {', '.join(urls)}" if urls else ""
-    if found:
-        return Finding("ok", f"found {', '.join(found)}{others}")
-    return Finding("ok", f"none; local servers and the simulator need none{others}")
+def _unknown(given: dict[str, Any]) -> Iterator[str]:
+    known = backends()
+    for name, value in given.items():
+        if name in known and isinstance(value, dict):
+            yield from (f"[{name}] {entry}" for entry in cast("dict[str, Any]", value) if entry not in ENTRIES)
+        elif name not in (*known, "model", "store"):
+            yield f"[{name}]" if isinstance(value, dict) else name
 
 
 def _store(arguments: Namespace) -> Finding:

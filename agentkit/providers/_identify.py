@@ -152,16 +152,22 @@ def _llamacpp(seen: _Seen) -> str:
 
 
 def _vllm(seen: _Seen) -> str:
-    return "/version tells one, and a key is needed" if seen.locked and _text(seen.json("/version"), "version") else ""
+    return (
+        "its version at /version, while the rest needs a key"
+        if seen.locked and _text(seen.json("/version"), "version")
+        else ""
+    )
 
 
 def _ollama(seen: _Seen) -> str:
-    return "/api/version tells one" if seen.ok("/api/version") and _text(seen.json("/api/version"), "version") else ""
+    return (
+        "its version at /api/version" if seen.ok("/api/version") and _text(seen.json("/api/version"), "version") else ""
+    )
 
 
 def _lmstudio(seen: _Seen) -> str:
     if any("state" in entry for entry in seen.entries_of("/api/v0/models", "data")):
-        return "/api/v0/models tells which models are loaded"
+        return "the loaded models at /api/v0/models"
     said = _text(seen.json("/api/version"), "error")
     return "how it answers an unknown path" if said.startswith(_NO_SUCH_PATH) else ""
 
@@ -182,7 +188,7 @@ def _parallax(seen: _Seen) -> str:
 
 def _transformers(seen: _Seen) -> str:
     if any(isinstance(entry.get("owned_by"), list) for entry in seen.entries):
-        return f"owned_by is a list in {_MODELS}"
+        return f"the lists in owned_by in {_MODELS}"
     return "its /health, and how it refuses an unknown path" if _healthy(seen) and _is_fastapi(seen) else ""
 
 
@@ -210,7 +216,7 @@ def _guess(seen: _Seen) -> tuple[str | None, str]:
         owner = f", owned_by {_short(min(seen.owners))!r}" if seen.owners else ""
         return "openai", f"a list of models in {_MODELS}{owner}"
     if seen.locked:
-        return "openai", f"{_MODELS} wants a key (HTTP {seen.status})"
+        return "openai", f"{_MODELS}, which wants a key (HTTP {seen.status})"
     if not seen.status:
         return None, f"no answer to {_MODELS}"
     kind = _short(seen.headers.get("content-type", "no content type"))

@@ -37,8 +37,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user without settings, keys or conversations."""
     folder = tmp_path / "home"
     for name in list(os.environ):
-        if name.startswith("AGENTKIT_") or name.endswith(("_API_KEY", "_BASE_URL")) or name.lower().endswith("_proxy"):
+        ours = name.startswith(("AGENTKIT_", "OLLAMA_", "LLAMA_"))
+        if ours or name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE", "_MODEL")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr("agentkit.discovery.PORTS", ())
     for name in ("NO_COLOR", "FORCE_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AGENTKIT_HOME", str(folder))

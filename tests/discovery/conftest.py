@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -34,7 +33,5 @@ def play() -> Iterator[Callable[[Mapping[str, Answer], Answer], Played]]:
 
 @pytest.fixture(autouse=True)
 def nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.endswith(("_MODEL", "_API_BASE", "_API_TOKEN")) or name.startswith(("AGENTKIT_", "OLLAMA_", "LLAMA_")):
-            monkeypatch.delenv(name)
+    monkeypatch.delenv("LM_API_TOKEN", raising=False)
     monkeypatch.setenv("AGENTKIT_CONFIG", str(tmp_path / "config.toml"))

@@ -147,7 +147,7 @@ def test_the_models_of_a_server(play: Play, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_models_of_a_service(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "_is_local", lambda url: False)
+    monkeypatch.setattr(discovery, "is_local", lambda url: False)
     server = play({"/v1/models": listed(model("gpt", owned_by="system"))}, LACKING)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     found = models_of("openai", base_url=server.url)

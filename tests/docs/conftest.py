@@ -14,7 +14,8 @@ from fences import ROOT
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where pages, commands and examples run; `agentkit` is a command there."""
     for name in list(os.environ):
-        if name.startswith("AGENTKIT_") or name.endswith(("_API_KEY", "_BASE_URL")) or name.lower().endswith("_proxy"):
+        ours = name.startswith(("AGENTKIT_", "OLLAMA_", "LLAMA_"))
+        if ours or name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL", "_MODEL")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
