@@ -270,6 +270,7 @@ _TRANSFORMERS = Accent(
 )
 
 _MLX = Accent(
+    base={},
     limit=512,
     too_long="ignored",
     reasoning=("reasoning",),

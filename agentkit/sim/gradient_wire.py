@@ -36,6 +36,7 @@ def answer(request: SimRequest, stage: Stage) -> SimResponse | None:
 
 def _generate(request: SimRequest, stage: Stage) -> SimResponse:
     try:
+        stage.admit()
         job = read_job(request, stage.window)
         performance = stage.perform(job.ask)
     except Refused as refused:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from attrs import evolve, frozen
 
-from agentkit.sim.accent import Accent
+from agentkit.sim.accent import Accent, is_harmony
 from agentkit.sim.openai_history import refuse
 from agentkit.sim.talk import Said
 
@@ -41,8 +41,8 @@ def opening(given: Mapping[str, Any], messages: tuple[Said, ...], accent: Accent
         case "flags":
             return _flags(given, messages, wants=wants)
         case "flag or user":
-            if wants:
-                return Opening(messages=messages)
+            if wants:  # appended as it is, which only gpt-oss takes for the beginning of something else
+                return Opening(messages=messages, anew=is_harmony(given.get("model")))
             return Opening(messages=(*messages[:-1], evolve(last, role="user", reasoning="")))
         case "llamacpp":
             return _llamacpp(given, messages, last, wants=wants)

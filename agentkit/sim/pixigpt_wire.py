@@ -23,6 +23,7 @@ def answer(request: SimRequest, stage: Stage) -> SimResponse | None:
         return None
     parts = tuple(request.path.removeprefix(f"{ROOT}/").split("/"))
     try:
+        stage.admit()
         authorize(request)
         if (request.method, parts) == ("POST", ("chat", "completions")):
             return _chat(request, stage)
