@@ -84,7 +84,7 @@ _FAULTS: tuple[tuple[FaultKind, re.Pattern[str]], ...] = (
     ("fail", _pattern(r"\bfail(?:\s+with)?\s+(?:status\s+|http\s+)?(?P<status>[45]\d\d)\b")),
     (
         "drop",
-        _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|at\s+\d|every\s+time|always)\b))"),
+        _pattern(r"\bdrop(?:@(?P<at>\d{1,7})|\s+the\s+connection\b|(?=\s+(?:after|at\s+\d+|every\s+time|always)\b))"),
     ),
     ("end", _pattern(r"\bend(?:@(?P<at>\d{1,7})|\s+early\b|(?=\s+(?:after|at)\s+\d))")),
     ("stall", _pattern(rf"\bstall(?:@(?P<at>\d{{1,7}})|(?=\s+(?:after\b|for\b|{_N}\s*s)))")),

@@ -28,7 +28,8 @@ def spoiled(response: SimResponse, fault: Fault) -> SimResponse:
     """The answer with one thing wrong."""
     match fault.how:
         case "gzip":
-            return evolve(_remade(response, _zipped), headers={**response.headers, "content-encoding": "gzip"})
+            packed = _remade(response, _zipped)
+            return evolve(packed, headers={**packed.headers, "content-encoding": "gzip"})
         case "split":
             return _remade(response, _split)
         case "type":
