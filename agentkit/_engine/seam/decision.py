@@ -10,12 +10,13 @@ from functools import cached_property
 from attrs import frozen
 
 from agentkit._engine.seam.openings import Opening, readings
-from agentkit._engine.seam.overlap import TAIL, Setting, is_repeated, longest, lookahead, weight
-from agentkit._engine.seam.restart import CERTAIN, likeness
+from agentkit._engine.seam.overlap import TAIL, Setting, judge, longest, lookahead, of_this_line, weight
+from agentkit._engine.seam.restart import CERTAIN, begins, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.skeleton import WRAPPERS, Skeleton, after_match, skeleton
 from agentkit._engine.seam.spacing import missing_space
 
+OTHER_WORDS = "the reply began anew, in other words"
 _SLACK = 6
 _LEAST = 8
 """Signs of a quotation that is found although it was changed."""
@@ -49,7 +50,9 @@ class Cut:
         self.in_fence = shape.in_fence
         self.in_json = shape.json is not None
         self.tail = text[-TAIL:]
-        self.setting = Setting(self.tail, len(text) <= TAIL, in_code=self.in_fence, in_json=self.in_json)
+        self.setting = Setting(
+            self.tail, len(text) <= TAIL, in_code=self.in_fence, in_json=self.in_json, is_asked=bool(quote)
+        )
 
     @cached_property
     def bones(self) -> Skeleton:
@@ -70,44 +73,62 @@ class Cut:
 def decide(cut: Cut, held: str, *, final: bool) -> Decision | None:
     """None: more has to be seen."""
     found = readings(cut.shape, held, any_remark=bool(cut.quote))
-    for opening in found.openings:
+    for place, opening in enumerate(found.openings):
         verdict = _join(cut, held, opening, final=final)
-        if verdict is not None:
-            return verdict if isinstance(verdict, Decision) else None
+        if isinstance(verdict, Decision):
+            return verdict
+        if verdict is _WAIT:
+            return None
+        if verdict is _KEEP:
+            return _plain(cut, held, found.openings[: place + 1], final=final)
     if not found.complete and not final:
         return None
     return _plain(cut, held, found.openings, final=final)
 
 
-class _Wait:
-    """The text so far goes along with a repetition, whose end is not reached."""
+class _Verdict:
+    """Anything but a decision."""
 
 
-_WAIT = _Wait()
+_WAIT = _Verdict()
+"""The text so far goes along with a repetition, whose end is not reached."""
+_KEEP = _Verdict()
+"""The text repeats itself here, so nothing of the continuation is a repetition of the model's."""
 
 
-def _join(cut: Cut, held: str, opening: Opening, *, final: bool) -> Decision | _Wait | None:
+def _join(cut: Cut, held: str, opening: Opening, *, final: bool) -> Decision | _Verdict | None:
     """The repetition that follows an opening, if there is one."""
     rest = held[opening.at :]
     if not rest:
         return None if final else _WAIT
+    verdict = _quote(cut, opening, rest, final=final)
+    if verdict is not None or not opening.is_usual:
+        return verdict
     return (
-        _quote(cut, opening, rest, final=final)
-        or _overlap(cut, opening, rest, final=final)
+        _overlap(cut, opening, rest, final=final)
         or _anew(cut, opening, rest, final=final)
         or _changed(cut, opening, rest, final=final)
     )
 
 
-def _quote(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+def _quote(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
+    """What the model was asked to repeat, as it was given or written otherwise."""
     if not cut.quote:
         return None
     if rest.startswith(cut.quote):
         return _found(cut, opening, len(cut.quote), len(cut.quote), "echo")
-    return _WAIT if cut.quote.startswith(rest) and not final else None
+    if cut.quote.startswith(rest) and not final:
+        return _WAIT
+    size = len(cut.quoted_bones)
+    if size < _LEAST:
+        return None
+    said = skeleton(rest[: 2 * len(cut.quote) + _LEAST])
+    if not said.text.startswith(cut.quoted_bones):
+        return _WAIT if cut.quoted_bones.startswith(said.text) and not final else None
+    return _loosely(cut, opening, rest, said.ends[size - 1], final=final)
 
 
-def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
     if not final and rest in cut.tail:
         return _WAIT
     size = longest(cut.tail, rest)
@@ -115,46 +136,65 @@ def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision 
         return None
     if not final and len(rest) < size + lookahead(size):
         return _WAIT
-    if not is_repeated(cut.setting, rest, size) or (opening.remark and weight(rest[:size]) < _LEAST):
+    judgement = judge(cut.setting, rest, size)
+    if judgement == "text":
+        return _KEEP
+    if judgement == "chance" and not _cannot_follow(cut, rest):
         return None
-    return _found(cut, opening, size, size, "overlap")
+    size = of_this_line(cut.tail, rest, size)
+    return None if opening.remark and weight(rest[:size]) < _LEAST else _found(cut, opening, size, size, "overlap")
 
 
-def _anew(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+def _cannot_follow(cut: Cut, rest: str) -> bool:
+    """The end of a text in JSON, and then no sign that can stand there."""
+    trail = cut.shape.json
+    return trail is not None and trail.in_text and rest[0] == '"' and rest[1:2].isalnum()
+
+
+def _anew(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
     for start in cut.restarts:
-        if not cut.text.startswith(rest[:CERTAIN], start):
+        same = begins(cut.text, start, rest)
+        if same is None:
             continue
-        if len(rest) >= CERTAIN:
+        if same >= CERTAIN:
             return Decision(drop=opening.at, how="restart", walk=start, unfence=_is_foreign(cut, opening))
         if not final:
             return _WAIT
-        if len(rest) >= _ANEW:
+        if same >= _ANEW:
             return Decision(drop=opening.at, how="restart", walk=start)
     return None
 
 
-def _changed(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Wait | None:
+def _changed(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
     """A repetition with other space, quotation marks or emphasis."""
     said = skeleton(rest)
     if not final and said.text in cut.bones.text:
         return _WAIT
-    size = len(cut.quoted_bones)
-    if size < _LEAST or not said.text.startswith(cut.quoted_bones):
-        size = longest(cut.bones.text, said.text)
-        if not size or weight(said.text[:size]) < 2 * _LEAST or not _is_new(cut, said.text, size):
-            return None
-    end, quoted = said.ends[size - 1], cut.tail[cut.bones.ends[-1] :]
+    size = longest(cut.bones.text, said.text)
+    if not size or weight(said.text[:size]) < 2 * _LEAST:
+        return None
+    bare = Setting(cut.bones.text, cut.setting.is_all)
+    return (
+        _loosely(cut, opening, rest, said.ends[size - 1], final=final)
+        if judge(bare, said.text, size) == "model"
+        else None
+    )
+
+
+def _loosely(cut: Cut, opening: Opening, rest: str, end: int, *, final: bool) -> Decision | _Verdict:
+    """Where a repetition that is written otherwise ends: after what was not compared, and after its own marks."""
+    quoted = cut.tail[cut.bones.ends[-1] :]
     if not final and len(rest) < end + len(quoted) + _SLACK:
         return _WAIT
-    end += after_match(rest[end:], quoted)
-    closing = WRAPPERS.get(rest[0])
-    if closing is not None and rest.startswith(closing, end) and not cut.tail.endswith(rest[0]):
+    closing = WRAPPERS.get(rest[0], "") if cut.quote[:1] != rest[0] else ""
+    if closing and rest.startswith(closing, end) and not quoted.startswith(closing):
         end += len(closing)
-    return _found(cut, opening, end, size, "echo, written otherwise")
-
-
-def _is_new(cut: Cut, said: str, size: int) -> bool:
-    return is_repeated(Setting(cut.bones.text, cut.setting.is_all), said, size)
+        closing = ""
+    flat = "\n" not in rest[:end] and "\n" in cut.tail[-end:]
+    end += after_match(rest[end:], quoted, is_flat=flat)
+    if closing and rest.startswith(closing, end):
+        end += len(closing)
+    return _found(cut, opening, end, end, "echo, written otherwise")
 
 
 def _found(cut: Cut, opening: Opening, end: int, size: int, how: str) -> Decision:
@@ -185,7 +225,7 @@ def _plain(cut: Cut, held: str, openings: tuple[Opening, ...], *, final: bool) -
     if alike is None:
         return None
     if alike:
-        return Decision(how="restart", failure="the reply began anew, in other words")
+        return Decision(how="restart", failure=OTHER_WORDS)
     wrapped = _ARRAY.match(begun) if _is_between_objects(cut) else None
     if wrapped is not None:
         comma = "" if cut.tail.rstrip().endswith(",") else ","
@@ -213,7 +253,7 @@ def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
             return False
         again = opening.fence == fence.info
         return again and (not opening.closes or not opening.remark or opening.goes_on)
-    if not opening.remark or opening.closes:
+    if not opening.remark or not opening.is_usual or opening.closes:
         return False
     says = opening.goes_on and opening.remark.rstrip()[-1:] in {":", "\uff1a", ".", "\u2026", "!"}
     return says and (cut.in_json or cut.in_fence or _is_in_row(cut))

@@ -7,9 +7,9 @@ from typing import assert_never
 
 from attrs import evolve, frozen
 
-from agentkit._engine.seam.decision import Cut, Decision, decide
-from agentkit._engine.seam.overlap import TAIL, Setting, is_repeated
-from agentkit._engine.seam.restart import CERTAIN, Walk, is_periodic
+from agentkit._engine.seam.decision import OTHER_WORDS, Cut, Decision, decide
+from agentkit._engine.seam.overlap import TAIL, Setting, judge
+from agentkit._engine.seam.restart import CERTAIN, Walk, is_periodic, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy
 
@@ -18,6 +18,7 @@ MOST_HELD = 2600
 _FIRST = 16
 _CLOSE = re.compile(r"\n[ \t]*(?:`{3,}|~{3,})[ \t]*\n")
 _BEGUN = re.compile(r"\n[ \t]*(?:`*|~*)[ \t]*\Z")
+MOST_DOUBTED = 160
 _ANEW = "the reply began anew and did not come to where it was cut"
 
 
@@ -100,6 +101,8 @@ class Seam:
         if self._walk is not None:
             return self._go_along(self._walk, text)
         self._held += text
+        if self._cut is None:
+            return self._doubt(self._held, after=len(self._held))
         return self._settle()
 
     def _settle(self) -> str:
@@ -129,7 +132,7 @@ class Seam:
             self._unfence = Unfence()
         if decision.walk is not None:
             self._is_anew = True
-            self._walk = Walk(self._text, decision.walk)
+            self._walk = Walk(self._text, decision.walk, exact=0)
             return self._go_along(self._walk, held[decision.drop :])
         self._flow(decision.how)
         return decision.insert + held[decision.drop :]
@@ -139,6 +142,8 @@ class Seam:
         if self._cut is not None and self._walk is None and self._held:
             decision = decide(self._cut, self._held, final=True)
             shown = "" if decision is None else self._apply(decision)
+        elif self._cut is None and self._walk is None:
+            shown = self._doubt(self._held, after=len(self._held), final=True)
         walk = self._walk
         if walk is None or self._flows:
             return shown
@@ -163,9 +168,22 @@ class Seam:
             self._flow("restart" if self._is_anew or self._repeats is False else "prefix repeated")
             return rest
         if walk.is_through or (walk.walked < CERTAIN and not self._is_anew) or walk.is_refrain():
-            self._flow("joined as it is")
-            return seen + rest
-        self.joined = evolve(self.joined, how="restart", failure=_ANEW)
+            return self._doubt(seen + rest, after=walk.walked)
+        return self._fail(_ANEW)
+
+    def _doubt(self, said: str, *, after: int, final: bool = False) -> str:
+        """Show what began as the text does, unless it goes on to tell the same in other words."""
+        alike = after >= _FIRST and likeness(self._text, said[:MOST_DOUBTED], final=final)
+        if alike is None:
+            self._walk, self._held = None, said
+            return ""
+        if alike:
+            return self._fail(OTHER_WORDS)
+        self._flow("joined as it is")
+        return said
+
+    def _fail(self, why: str) -> str:
+        self.joined = evolve(self.joined, how="restart", failure=why)
         return ""
 
     def _is_repetition(self, rest: str) -> bool:
@@ -173,7 +191,7 @@ class Seam:
         if self._repeats is True:
             return True
         if self._repeats is None and len(self._text) <= TAIL:
-            return is_repeated(Setting(self._text, is_all=True), self._text + rest[:1], len(self._text))
+            return judge(Setting(self._text, is_all=True), self._text + rest[:1], len(self._text)) == "model"
         return (self._is_anew or len(self._text) >= CERTAIN) and not is_periodic(self._text)
 
     def _flow(self, how: str) -> None:

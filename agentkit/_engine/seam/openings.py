@@ -44,6 +44,8 @@ class Opening:
 
     at: int
     remark: str = ""
+    is_usual: bool = True
+    """The remark is one that models make."""
     closes: bool = False
     """The open fence is closed first."""
     fence: str | None = None
@@ -121,8 +123,10 @@ class _Reader:
         held, at = self._held, self._now.at
         end = held.find("\n", at)
         line = held[at : end if end >= 0 else len(held)]
-        if not (_REMARK.match(line) or (self._any and line and line[0].isalnum())) or len(line) > PREAMBLE:
+        usual = _REMARK.match(line) is not None
+        if not (usual or (self._any and line and line[0].isalnum())) or len(line) > PREAMBLE:
             return False
+        self._now = evolve(self._now, is_usual=usual and self._now.is_usual)
         colon = _COLON.match(line)
         if colon is not None:
             self.found.append(evolve(self._now, at=at + colon.end(), remark=line[: colon.end()]))

@@ -5,20 +5,25 @@ or one that belongs to the text. Only the tail is searched, and only for a match
 from __future__ import annotations
 
 import re
-import unicodedata
+from typing import Literal, TypeAlias
 
 from attrs import frozen
+
+from agentkit._engine.seam.letters import NO_SPACES, TERM, is_letter, is_mark
+
+Judgement: TypeAlias = Literal["chance", "text", "model"]
+"""Whose repetition it is: nobody's, the text's own, or the model's."""
 
 TAIL = 2000
 """Characters at the end of a text that a continuation can repeat."""
 _UNIT = 160
 """What is longer is not said twice in a row on purpose."""
-_SURE = 20
+_SURE = 16
+_SURE_IF_ASKED = 8
 """Weight at which nothing but a repetition can be meant."""
 _LIKELY = 12
 _LOOK = 4
 """Characters in step with the repetition, before or after it, that show that it belongs to the text."""
-_WORDS = re.compile(r"\w+")
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 _MARKER = re.compile(r"\s*(?:\d+[.)]|[-*+]|#{1,6}|>|`{3,}\w*|~{3,}\w*)\s*$")
 _FRAGMENT = 3
@@ -36,6 +41,8 @@ class Setting:
     """The tail is the whole text."""
     in_code: bool = False
     in_json: bool = False
+    is_asked: bool = False
+    """The model was asked to repeat something."""
 
 
 def longest(tail: str, rest: str) -> int:
@@ -51,25 +58,29 @@ def lookahead(length: int) -> int:
     return _LOOK if length <= _UNIT else 1
 
 
-def is_repeated(setting: Setting, rest: str, length: int) -> bool:
-    """The model repeated the end of the text, rather than the text repeating itself."""
+def judge(setting: Setting, rest: str, length: int) -> Judgement:
+    """Who repeats: the model the end of the text, or the text itself."""
     found = rest[:length]
-    return _is_credible(setting, found, rest[length : length + 1]) and not _belongs(setting, found, rest)
+    if not _is_credible(setting, found, rest[length : length + 1]):
+        return "chance"
+    return "text" if _belongs(setting, found, rest) else "model"
 
 
 def weight(text: str) -> int:
     """Characters, where one that stands for a syllable or a word counts as three."""
-    return sum(3 if character >= "\u2e80" else 1 for character in text if not character.isspace()) + text.count(" ")
+    return sum(3 if character >= NO_SPACES else 1 for character in text if not character.isspace()) + text.count(" ")
 
 
 def _is_credible(setting: Setting, found: str, after: str) -> bool:
-    if unicodedata.combining(found[0]):
+    if is_mark(found[0]):
         return False
-    if weight(found) >= _SURE:
+    if weight(found) >= (_SURE_IF_ASKED if setting.is_asked else _SURE):
         return True
     before = setting.tail[: len(setting.tail) - len(found)]
-    if _is_inside(before[-1:], found[0]):
+    if before and _is_inside(before[-1], found[0]):
         return False
+    if not before and setting.is_all and len(found.strip()) >= _WHOLE_WORD:
+        return True
     starts_line = not before or before[-1] == "\n"
     if starts_line and _MARKER.match(found):
         return True
@@ -82,18 +93,18 @@ def _is_credible(setting: Setting, found: str, after: str) -> bool:
 
 def _is_inside(before: str, first: str) -> bool:
     """Between two characters of a word."""
-    return before.isalnum() and first.isalnum() and first < "\u2e80"
+    return (before.isalnum() or is_mark(before)) and first.isalnum() and first < NO_SPACES
 
 
 def _is_phrase(found: str) -> bool:
-    return weight(found) >= _LIKELY and len(set(_WORDS.findall(found))) >= _FEW_WORDS
+    return weight(found) >= _LIKELY and len(set(TERM.findall(found))) >= _FEW_WORDS
 
 
 def _is_word(found: str, after: str) -> bool:
     """The word that was cut, begun once more."""
-    if not found.isalpha() or found[-1] >= "\u2e80":
+    if not all(is_letter(character) for character in found) or found[-1] >= NO_SPACES:
         return False
-    return len(found) >= (_FRAGMENT if after.isalpha() else _WHOLE_WORD)
+    return len(found) >= (_FRAGMENT if after and is_letter(after) else _WHOLE_WORD)
 
 
 def _belongs(setting: Setting, found: str, rest: str) -> bool:
@@ -112,13 +123,28 @@ def _belongs(setting: Setting, found: str, rest: str) -> bool:
 
 
 def _is_line_again(tail: str, found: str) -> bool:
-    """Whole lines: the repetition begins at the place within its line at which the text was cut in its own."""
+    """Whole lines: the repetition begins at the place within its line at which the text was cut in its own.
+
+    Of several lines, one has to be there elsewhere as well.
+    """
     if "\n" not in found:
         return False
-    column = len(tail) - 1 - tail.rfind("\n")
-    start = len(tail) - len(found)
-    line = tail[max(0, start - column) : start]
-    return line == tail[len(tail) - column :] and tail[: start - column].endswith("\n")
+    before = tail[: len(tail) - len(found)]
+    if _last_line(before).strip() != _last_line(tail).strip():
+        return False
+    lines = [line for line in found.split("\n")[1:-1] if line.strip()]
+    return not lines or any(tail.count(f"{line}\n") > 1 for line in lines)
+
+
+def _last_line(text: str) -> str:
+    return text[text.rfind("\n") + 1 :]
+
+
+def of_this_line(tail: str, rest: str, size: int) -> int:
+    """A shorter overlap where both are possible: there are several lines like this one, and it may be begun anew."""
+    line, first = _last_line(tail), rest[:size].partition("\n")
+    same = len(line) >= _FRAGMENT and bool(first[1]) and first[0].startswith(line)
+    return len(line) if same and tail.count(f"{first[0]}\n") > 1 else size
 
 
 def period(text: str) -> int:

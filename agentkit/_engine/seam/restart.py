@@ -21,10 +21,11 @@ _HEAD = 4000
 class Walk:
     """Goes along a text for as long as a continuation repeats it; how space is written does not matter."""
 
-    __slots__ = ("_start", "_text", "at")
+    __slots__ = ("_exact", "_start", "_text", "at")
 
-    def __init__(self, text: str, start: int) -> None:
+    def __init__(self, text: str, start: int, *, exact: int = _EXACT) -> None:
         self._text = text
+        self._exact = exact
         self._start = self.at = start
 
     @property
@@ -49,7 +50,7 @@ class Walk:
         if self._text[self.at] == character:
             self.at += 1
             return True
-        if self.walked < _EXACT:
+        if self.walked < self._exact:
             return False
         if character.isspace():
             return True
@@ -69,6 +70,13 @@ class Walk:
         return self._text.find(walked, self._start + 1) >= 0
 
 
+def begins(text: str, start: int, rest: str) -> int | None:
+    """Signs in which a continuation equals what begins at `start`, up to `CERTAIN`; None where it differs in them."""
+    said = "".join(rest[: 4 * CERTAIN].split())[:CERTAIN]
+    there = "".join(text[start : start + 4 * CERTAIN].split())
+    return len(said) if there.startswith(said) else None
+
+
 def is_periodic(text: str) -> bool:
     """The text is one thing said again and again, so that going on looks like repeating it."""
     head = text[:_HEAD]
@@ -78,7 +86,9 @@ def is_periodic(text: str) -> bool:
 def likeness(text: str, begun: str, *, final: bool) -> bool | None:
     """The continuation tells the beginning of the text in other words; None where more has to be seen."""
     first, second = _WORDS.findall(text[:_JUDGED])[:2], _WORDS.findall(begun)[:2]
-    if len(text) < 2 * _JUDGED or [word.lower() for word in first] != [word.lower() for word in second]:
+    if [word.lower() for word in first] != [word.lower() for word in second] or begun[:1] != text.lstrip()[:1]:
+        return False
+    if len(text) < 2 * _JUDGED or text.find(text[:_EXACT], 1) > 0:
         return False
     if len(begun) < _JUDGED:
         return False if final else None

@@ -12,6 +12,7 @@ _GO_ON = (
     "Continue your last reply: it was cut off at its very end. Keep its language and format, and do not comment on "
     "this. If it stopped inside a code block, a table or a JSON document, go on inside it without opening it again. "
 )
+_STEP = 4
 _OPEN = "<|"
 
 
@@ -24,9 +25,15 @@ def echo_quote(text: str) -> str | None:
     for size in _SIZES:
         start = _beginning(window, max(0, len(window) - size))
         quote = window[start:]
-        if quote.strip() and window.find(quote) == start:
+        if quote.strip() and window.find(quote) == start and not _is_in_step(window[:start], quote):
             return quote
     return None
+
+
+def _is_in_step(before: str, quote: str) -> bool:
+    """What stands before the quotation ends as it does, as where the same is said again and again."""
+    last = "".join(quote[-_STEP * 8 :].split())[-_STEP:]
+    return "".join(before[-_STEP * 8 :].split()).endswith(last)
 
 
 def echo_instruction(quote: str) -> str:

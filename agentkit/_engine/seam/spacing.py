@@ -3,77 +3,91 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from agentkit._engine.seam.letters import LAST_WORD, WORD, is_letter, is_mark, is_unspaced
 
 _ITEM = re.compile(r"(?P<number>\d{1,4})[.)] |[-*+] ")
 _HEADING = re.compile(r"#{1,6} ")
 _LINE_ITEM = re.compile(r"\s*(?:(?P<number>\d{1,4})[.)]|[-*+]) ")
-_LAST = re.compile(r"[^\W\d_]+\Z")
-_FIRST = re.compile(r"[^\W\d_]+")
-_WORDS = re.compile(r"[^\W\d_]+")
+_START = re.compile(r"\S{2,12}")
+_BLANK = re.compile(r"\n\s*\n")
 _ENDS = ".!?\u2026\u061f\u0964"
 _PAUSES = ",;:)\u060c\u061b"
-_NO_SPACE = "\u2e80"
-"""From here on are scripts that put no space between words; Hangul, which does, is told apart."""
 _SHORT = 3
+_CELL = 2
 
 
 def missing_space(tail: str, begun: str, *, in_code: bool) -> str:
     """What to put between; nothing where the cut may be within a word, or where the text is code."""
-    if not tail or not begun or in_code or tail[-1].isspace() or begun[0].isspace() or _clings(tail[-1], begun[0]):
+    if not tail or not begun or in_code or begun[0].isspace() or is_mark(begun[0]) or tail[-1] == "\u200d":
         return ""
+    if tail[-1].isspace():
+        return "\n" if _wants_blank_line(tail) else ""
     line = tail[tail.rfind("\n") + 1 :]
-    return _new_line(line, begun) or (" " if _is_between_words(tail, begun) else "")
+    if line.lstrip().startswith("|"):
+        return _in_row(line, begun)
+    return _new_line(tail, line, begun) or (" " if _is_between_words(tail, begun) else "")
 
 
-def _clings(last: str, first: str) -> bool:
-    """Parts of one character: marks and joiners."""
-    return unicodedata.category(first)[0] == "M" or "\u200d" in (last, first)
+def _wants_blank_line(tail: str) -> bool:
+    """Cut between the two ends of line that part the paragraphs of this text."""
+    if not tail.endswith("\n") or tail.endswith("\n\n"):
+        return False
+    return "\n\n" in tail and "\n" not in _BLANK.sub("", tail[:-1]).strip()
 
 
-def _new_line(line: str, begun: str) -> str:
+def _in_row(line: str, begun: str) -> str:
+    if begun.startswith("|"):
+        return "\n" if line.rstrip().endswith("|") and line.count("|") > _CELL and begun.startswith("| ") else ""
+    return " " if (begun[0].isalnum() or begun.startswith("- ")) and (line.endswith(" |") or line == "|") else ""
+
+
+def _new_line(tail: str, line: str, begun: str) -> str:
     if _HEADING.match(begun) and line.rstrip()[-1:] not in ("", "#"):
         return "\n\n"
-    row, item = line.lstrip().startswith("|"), _LINE_ITEM.match(line)
-    if row:
-        return "\n" if begun.startswith("| ") and line.rstrip().endswith("|") and line.count("|") > 2 else ""  # noqa: PLR2004 - a row with a cell
-    found = _ITEM.match(begun)
-    if item is None or found is None:
+    item, found = _LINE_ITEM.match(line), _ITEM.match(begun)
+    if item is not None and found is not None:
+        if found["number"] is None:
+            return "\n" if item["number"] is None else ""
+        return "\n" if item["number"] is not None and int(found["number"]) == int(item["number"]) + 1 else ""
+    start = _START.match(begun)
+    if start is None or not (begun[0].isupper() or begun[0] == ">"):
         return ""
-    if found["number"] is None:
-        return "\n" if item["number"] is None else ""
-    follows = item["number"] is not None and int(found["number"]) == int(item["number"]) + 1
-    return "\n" if follows else ""
+    return "\n" if f"\n{start[0]}" in tail and f" {start[0]}" not in tail else ""
 
 
 def _is_between_words(tail: str, begun: str) -> bool:
     last, first = tail[-1], begun[0]
-    if not first.isalnum() or _has_no_space(last) or _has_no_space(first):
+    if not first.isalnum() or is_unspaced(last) or is_unspaced(first):
         return False
     if last in _ENDS:
         return first.isupper() or (first.isalpha() and first.lower() == first.upper())
     if last in _PAUSES:
         return first.isalpha()
     if last.isdigit():
-        return first.isalpha() and len(_FIRST.findall(begun)[0]) > _SHORT
-    return last.isalpha() and _are_two(tail, begun)
+        return first.isalpha() and len(_first_word(begun)) > _SHORT
+    return is_letter(last) and _are_two(tail, begun)
 
 
-def _has_no_space(character: str) -> bool:
-    return character >= _NO_SPACE and not "\uac00" <= character <= "\ud7a3"
+def _first_word(begun: str) -> str:
+    found = WORD.match(begun)
+    return found[0] if found is not None else ""
 
 
 def _are_two(tail: str, begun: str) -> bool:
     """Two words, by what words the text has."""
-    if begun[0].isdigit():
+    last, first = LAST_WORD.findall(tail)[0], _first_word(begun)
+    if not first:
         return True
-    last, first = _LAST.findall(tail)[0], _FIRST.findall(begun)[0]
     if last.islower() and first[0].isupper():
         return True
-    known = {word.lower() for word in _WORDS.findall(tail[: -len(last)])}
-    known.update(word.lower() for word in _WORDS.findall(begun)[1:])
+    known = [word.lower() for word in WORD.findall(tail[: -len(last)])]
+    known += [word.lower() for word in WORD.findall(begun)[1:-1]]
+    is_last, is_first = last.lower() in known, first.lower() in known
     if (last + first).lower() in known:
         return False
-    if last.lower() in known:
+    if is_last and (len(last) >= _SHORT or is_first):
         return True
-    return first.lower() in known and len(first) > _SHORT
+    if not is_first:
+        return False
+    return len(first) > _SHORT or (len(last) > _SHORT and known.count(first.lower()) > 1)
