@@ -118,7 +118,7 @@ def models_of(backend: str, *, base_url: str | None = None, patience: float = 10
     origin = settings.base_url.origin
     if backend == "gradient":
         return _gradient(url, origin, patience)
-    if backend in SERVERS or is_local(url):
+    if backend in SERVERS or (backend == "openai" and is_local(url)):
         verdict = probe(url, api_key=settings.api_key.value, patience=patience)
     else:
         verdict = identify({_LISTS: _get(f"{url}/models", settings.api_key.value, patience)})

@@ -36,8 +36,9 @@ def backends_said() -> Iterator[Finding]:
     others = f"; addresses: {', '.join(urls)}" if urls else ""
     told = f"found {', '.join(keys)}" if keys else "no keys; local servers and the simulator need none"
     yield Finding("ok", f"{told}{others}")
-    for line in dict.fromkeys(filter(None, map(_refused, backends()))):
-        yield Finding("wrong", line, "correct it there; agentkit config show lists all origins")
+    for line in dict.fromkeys(map(_refused, backends())):
+        if line:
+            yield Finding("wrong", line, "correct it there; agentkit config show lists all origins")
 
 
 def _refused(backend: str) -> str:

@@ -33,6 +33,8 @@ class Choice:
     name: str
     model: str | Simulator
     origin: str
+    base_url: str | None = None
+    """Where it is, if the command line says so."""
     stand_in: bool = False
     """Nobody asked for the simulator: it answers because nothing is configured."""
 
@@ -56,7 +58,7 @@ def choose(named: str | None, *, watched: bool, pace: float | None = None, base_
     if name is None and not watched:
         raise NothingConfigured
     if name is not None and name.partition("/")[0] != "sim":
-        return Choice(name=name, model=name, origin=origin)
+        return Choice(name=name, model=name, origin=origin, base_url=base_url)
     if base_url is not None:
         raise UsageError("--base-url needs a backend that has an address, such as -m openai/MODEL")
     return Choice(name="sim", model=simulator(pace, watched=watched), origin=origin, stand_in=name is None)

@@ -94,8 +94,14 @@ def _model(talk: Talk, rest: str) -> int:
         talk.screen.note(f"{talk.choice.name} answers from here on")
     else:
         talk.screen.say(f"{talk.choice.name} ({talk.choice.origin})")
-        talk.screen.note("/model BACKEND/MODEL takes another one; agentkit models lists the backends")
+        talk.screen.note("/model BACKEND/MODEL takes another one; /models lists those of this backend")
     return _codes.OK
+
+
+def _models(talk: Talk, rest: str) -> int:
+    from agentkit.cli.models import tell_models
+
+    return tell_models(talk.screen, rest or talk.choice.backend, None if rest else talk.choice.base_url)
 
 
 def _fork(talk: Talk, rest: str) -> int:
@@ -136,6 +142,7 @@ COMMANDS: dict[str, Command] = {
     "retry": Command(_retry, "/retry", "ask the last question again"),
     "undo": Command(_undo, "/undo", "take the last question and its reply back"),
     "model": Command(_model, "/model [NAME]", "which model answers; go on with another one"),
+    "models": Command(_models, "/models [BACKEND]", "which models it has, or another backend"),
     "system": Command(_system, "/system [TEXT]", "the standing instructions; give others"),
     "fork": Command(_fork, "/fork [NAME]", "go on in a copy, and leave this conversation as it is"),
     "list": Command(_list, "/list", "the stored conversations"),

@@ -61,13 +61,21 @@ def _tell_servers(found: tuple[Found, ...], screen: Screen) -> None:
 
 def _of_backend(arguments: Namespace) -> int:
     screen, name = Screen(), arguments.backend
+    if not arguments.json:
+        return tell_models(screen, name, arguments.base_url)
     if name == "sim":
-        screen.say(json.dumps({"models": ["sim"]}) if arguments.json else "sim")
+        screen.say(json.dumps({"models": ["sim"]}))
+    else:
+        screen.say(json.dumps(as_json(_ask(name, arguments.base_url)), ensure_ascii=False, indent=1))
+    return _codes.OK
+
+
+def tell_models(screen: Screen, name: str, base_url: str | None) -> int:
+    """Say which models a backend has, and what it is."""
+    if name == "sim":
+        screen.say("sim")
         return _codes.OK
-    found = _ask(name, arguments.base_url)
-    if arguments.json:
-        screen.say(json.dumps(as_json(found), ensure_ascii=False, indent=1))
-        return _codes.OK
+    found = _ask(name, base_url)
     right = name in (found.backend, "gpt-oss")  # the latter is any server
     if found.models:
         screen.say("\n".join(_lines(found, name if right else found.backend)))

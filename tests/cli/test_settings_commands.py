@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -167,6 +170,34 @@ def test_models_that_cannot_be_listed(call: Run, servers: dict[str, str], nowher
     for words in (("nope",), ("vllm", "--base-url", "nonsense"), ("--base-url", nowhere)):
         done = call("models", *words)
         assert (done.code, done.out) == (2, "")
+
+
+def test_models_in_a_chat(call: Run, servers: dict[str, str]) -> None:
+    said = "/models\n/models sim\n/model\n"
+    done = call("chat", "-m", "vllm/openai/gpt-oss-20b", "--base-url", servers["vllm-0.33"], "--no-store", given=said)
+    assert done.code == 0
+    assert done.out.startswith("vllm/openai/gpt-oss-20b  window 8,192 tokens\nsim\n")
+    assert f"vllm 0.33.0 at {servers['vllm-0.33']} (base_url)" in done.err
+
+
+def test_a_server_without_models(call: Run, tmp_path: Path) -> None:
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "models").write_text('{"object": "list", "data": []}', encoding="utf-8")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        done = call("models", "openai", "--base-url", f"http://127.0.0.1:{server.server_address[1]}/v1")
+        server.shutdown()
+        thread.join(10)
+    assert (done.code, done.out) == (0, "")
+    assert "it lists no model" in done.err
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves files, without a log."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that is overridden
+        pass
 
 
 def test_servers_of_this_machine(call: Run, servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,11 +147,10 @@ def test_the_models_of_a_server(play: Play, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_models_of_a_service(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "is_local", lambda url: False)
-    server = play({"/v1/models": listed(model("gpt", owned_by="system"))}, LACKING)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    found = models_of("openai", base_url=server.url)
-    assert (found.backend, found.models, server.asked) == ("openai", ("gpt",), ["/v1/models"])
+    server = play({"/v1/inference/models": listed(model("llama", owned_by="meta"))}, LACKING)
+    monkeypatch.setenv("GRAVIXLAYER_API_KEY", KEY)
+    found = models_of("gravixlayer", base_url=f"http://127.0.0.1:{server.port}")
+    assert (found.backend, found.models, server.asked) == ("gravixlayer", ("llama",), ["/v1/inference/models"])
     assert server.keys == [f"Bearer {KEY}"]
 
 
