@@ -14,7 +14,7 @@ from agentkit.providers._openai_dialect import Dialect
 
 _REFUSALS = (400, 422)
 _NOT_TAKEN = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|forbidden|extra inputs",
+    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|forbidden|extra inputs|incompatible",
     re.IGNORECASE,
 )
 _SETTINGS = ("reasoning_effort", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
@@ -36,6 +36,8 @@ def without(dialect: Dialect, model: str, error: ProviderError) -> tuple[Dialect
 
 
 def _change(dialect: Dialect, said: str) -> tuple[Change, str] | None:
+    if "prefill" in said and dialect.capabilities.prefix:
+        return _restarting, "a reply that was cut is begun anew, not continued"
     if "stream_options" in said and dialect.asks_usage:
         return partial(evolve, asks_usage=False), "counts of tokens are not asked for"
     if "max_completion_tokens" in said and dialect.max_tokens == "max_tokens":
@@ -48,3 +50,7 @@ def _change(dialect: Dialect, said: str) -> tuple[Change, str] | None:
 
 def _lacking(name: str, dialect: Dialect) -> Dialect:
     return evolve(dialect, lacks=dialect.lacks | {name})
+
+
+def _restarting(dialect: Dialect) -> Dialect:
+    return evolve(dialect, capabilities=evolve(dialect.capabilities, prefix=False, repeats_prefix=None), continues={})

@@ -10,7 +10,7 @@ from attrs import frozen
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = tuple(path for path in (README, *sorted((ROOT / "docs").glob("*.md"))) if path.exists())
+PAGES = tuple(path for path in (README, *sorted((ROOT / "docs").rglob("*.md"))) if path.exists())
 EXAMPLES = tuple(sorted((ROOT / "examples").glob("*.py")))
 OWN = ("command", "conversations", "errors", "index", "simulator", "stores", "transport")
 """Pages that must be there."""

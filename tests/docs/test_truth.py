@@ -139,3 +139,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_map_leads_to_every_page() -> None:
     listed = set(_LINK.findall(prose(DOCS / "index.md")))
     assert {path.name for path in DOCS.glob("*.md")} - {"index.md"} <= listed
+
+
+def test_every_page_in_a_folder_can_be_reached_from_the_map() -> None:
+    found, following = set[Path](), [DOCS / "index.md"]
+    while following:
+        page = following.pop()
+        if page in found or page.suffix != ".md":
+            continue
+        found.add(page)
+        links = (link.partition("#")[0] for link in _LINK.findall(prose(page)) if "://" not in link)
+        following += [(page.parent / link).resolve() for link in links if link]
+    assert {path.resolve() for path in DOCS.rglob("*.md")} - found == set()

@@ -79,3 +79,14 @@ def test_a_refused_setting_is_left_out(name: str, message: str, gone: str, new: 
 def test_other_errors_change_nothing(message: str, status: int) -> None:
     provider = OpenAIChat(base_url="http://127.0.0.1:1/v1")
     assert provider.adapted("m", refused(provider, message, status)) is None
+
+
+@pytest.mark.parametrize("model", ["gpt-oss-20b", "llama-3"])
+def test_a_server_that_refuses_to_go_on_from_a_beginning_is_not_asked_to_again(model: str) -> None:
+    provider: Any = get_provider("llamacpp")
+    refusal = refused(provider, "Assistant response prefill is incompatible with enable_thinking.")
+    adapted, words = provider.adapted(model, refusal)
+    assert provider.capabilities(model).prefix
+    assert not adapted.capabilities(model).prefix
+    assert "begun anew" in words
+    assert adapted.adapted(model, refusal) is None
