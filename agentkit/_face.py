@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -13,6 +14,7 @@ from agentkit._engine.line import Line
 from agentkit._runtime.backend import backends_for
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
+from agentkit.config import transcript_path
 from agentkit.errors import ConversationClosed, InvalidInput
 from agentkit.events import Reply
 from agentkit.messages import Message, Prompt, message, well_formed
@@ -22,6 +24,9 @@ from agentkit.store import Store
 from agentkit.usage import Usage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentkit._runtime.logged import Log
     from agentkit._runtime.ratelimit import RateLimiter
     from agentkit._runtime.transport import AsyncTransport, Transport
     from agentkit.sim import Simulator
@@ -48,6 +53,7 @@ class Face:
         api_key: str | None = None,
         timeout: float | Timeouts | None = None,
         http_client: Any = None,
+        transcript: str | os.PathLike[str] | None = None,
     ) -> None:
         """Open a conversation.
 
@@ -68,6 +74,8 @@ class Face:
             api_key: Its key, instead of the one in the environment.
             timeout: Seconds to wait for the backend, or `Timeouts`.
             http_client: A ready httpx client to send requests with; it stays yours to close.
+            transcript: A folder to log each request and its answer in; None takes AGENTKIT_TRANSCRIPT or the user's
+                file, "" logs nothing.
 
         Raises:
             InvalidInput: an argument is wrong.
@@ -100,6 +108,7 @@ class Face:
             for place, backend in enumerate(self._backends)
         )
         self._fallback = fallback or Fallback()
+        self._log = _log_in(transcript_path(transcript, named=model is None or isinstance(model, str)))
         self._limiter = rate_limit
         self._options = options or Options()
         self._system = "" if system is not None and not system.strip() else system
@@ -225,15 +234,25 @@ class Face:
         return other
 
     def _transport(self, at: int) -> Transport:
-        return self._backends[at].transport()
+        reached = self._backends[at].transport()
+        return reached if self._log is None else self._log.over(reached, self._lines[at], self._name)
 
     def _async_transport(self, at: int) -> AsyncTransport:
-        return self._backends[at].async_transport()
+        reached = self._backends[at].async_transport()
+        return reached if self._log is None else self._log.over_async(reached, self._lines[at], self._name)
 
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
             self._opened.leave()
+
+
+def _log_in(folder: Path | None) -> Log | None:
+    if folder is None:
+        return None
+    from agentkit._runtime.logged import Log
+
+    return Log(folder)
 
 
 def _given(messages: object) -> tuple[Message, ...]:

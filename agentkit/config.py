@@ -132,6 +132,23 @@ def setting(name: str) -> Setting:
     return _from_file(user_settings(), name, repr(str(config_path())))
 
 
+def transcript_path(given: str | os.PathLike[str] | None, *, named: bool) -> Path | None:
+    """The folder to log exchanges in: as it is given, else AGENTKIT_TRANSCRIPT, else the user's file; "" is none.
+
+    The file is read for a backend that is `named` only: one that was given ready-made needs no settings.
+
+    Raises:
+        InvalidInput: it is no name of a folder.
+    """
+    if given is None:
+        given = setting("transcript").value if named else os.environ.get("AGENTKIT_TRANSCRIPT")
+    if not given:
+        return None
+    if not isinstance(given, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInput(f"transcript must be the name of a folder, not {given!r}")
+    return Path(given).expanduser().absolute()
+
+
 def configured_model() -> str:
     """The model to use where the caller names none.
 
