@@ -228,7 +228,7 @@ _SGLANG = Accent(
     fill={"reasoning_content": None},
     last={"reasoning_content": None},
     last_choice={"matched_stop": None},
-    error=openai_errors.flat,
+    error=openai_errors.sglang,
     breaks=openai_errors.sglang_break,
     harmony={"one_system": True},
 )

@@ -38,10 +38,13 @@ def vllm(failure: Failure) -> Any:
 
 
 def flat(failure: Failure) -> Any:
-    """SGLang, and the older Parallax."""
-    if failure.status == _UNAUTHORIZED:
-        return {"error": "Unauthorized"}
+    """The older Parallax, which knows no keys."""
     return {"object": "error", **_numbered(failure)}
+
+
+def sglang(failure: Failure) -> Any:
+    """The same, and a missing key is told in one word."""
+    return {"error": "Unauthorized"} if failure.status == _UNAUTHORIZED else flat(failure)
 
 
 def _numbered(failure: Failure) -> dict[str, Any]:

@@ -576,7 +576,7 @@ def test_an_error_before_the_first_word(profile: str, streamed: bool) -> None:
         assert (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) == ("25", "0")
 
 
-@pytest.mark.parametrize("profile", ["vllm-0.33", "sglang", "parallax-2025"])
+@pytest.mark.parametrize("profile", ["vllm-0.33", "sglang"])
 def test_a_missing_key_is_one_word(profile: str) -> None:
     assert chat(profile, "fail with 401").value == {"error": "Unauthorized"}
 
