@@ -67,6 +67,23 @@ def _zipped(body: Iterator[Item]) -> Iterator[Item]:
     yield packer.flush()
 
 
+def unzipped(response: SimResponse) -> SimResponse:
+    """The answer as a client sees it that knows how to unpack it."""
+    if response.headers.get("content-encoding") != "gzip":
+        return response
+    return evolve(response, body=_unzipped(response.body))
+
+
+def _unzipped(body: Iterator[Item]) -> Iterator[Item]:
+    import zlib  # rarely needed
+
+    reader = zlib.decompressobj(wbits=_GZIP)
+    for item in body:
+        made = reader.decompress(item) if isinstance(item, bytes) else item
+        if made != b"":
+            yield made
+
+
 def _split(body: Iterator[Item]) -> Iterator[Item]:
     """Cut within characters and elsewhere, with a pause of no length at each cut, so that it is sent apart."""
     for item in body:

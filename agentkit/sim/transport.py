@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from agentkit.errors import ConnectionLost, Phase, TimeoutError  # noqa: A004 - agentkit's own, which is the builtin, too
 from agentkit.provider import HTTPRequest, ResponseHead
+from agentkit.sim.spoil import unzipped
 from agentkit.sim.talk import Drop, Pause
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class _Incoming:
 
     def __init__(self, simulator: Simulator, request: HTTPRequest, timeouts: Timeouts) -> None:
         target = urlsplit(request.url)._replace(scheme="", netloc="", fragment="").geturl()
-        self._response = simulator.handle(request.method, target, dict(request.headers), request.body)
+        self._response = unzipped(simulator.handle(request.method, target, dict(request.headers), request.body))
         headers = {name.lower(): value for name, value in self._response.headers.items()}
         self.head = ResponseHead(self._response.status, headers)
         self._total = timeouts.total

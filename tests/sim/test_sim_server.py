@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,6 +205,48 @@ def test_a_body_that_never_comes(server: SimServer) -> None:
         sock.shutdown(socket.SHUT_WR)
         assert read_all(sock) == b""
     assert server.simulator.received == 0
+
+
+def test_an_end_in_order_is_the_end_of_the_answer_and_not_of_the_connection(server: SimServer) -> None:
+    with connect(server) as sock:
+        for words, count in (
+            ("end after 3 words", 3),
+            ("end early, say a b", 2),
+            ("end@0", 0),
+            ("end after 300 bytes", 1),
+        ):
+            sock.sendall(raw_request(body(words, stream=True)))
+            data = b""
+            for _ in range(1000):
+                data += sock.recv(65536)
+                if data.endswith(b"0\r\n\r\n"):
+                    break
+            assert data.startswith(b"HTTP/1.1 200"), words
+            assert data.count(b'"content":"') == count + (count > 0) - (words[-5:] == "bytes"), words
+            assert b"[DONE]" not in data
+
+
+def test_a_whole_answer_that_ends_in_order_tells_its_length(server: SimServer) -> None:
+    data = exchange(server, raw_request(body("end after 20 bytes, say hi")))
+    head, _, rest = data.partition(b"\r\n\r\n")
+    assert b"content-length: 20" in head
+    assert len(rest) == 20
+
+
+def test_pieces_are_sent_apart_and_packed_bodies_can_be_read(server: SimServer) -> None:
+    simulator = server.simulator
+    for order in ("split the bytes", "gzip the body", "wrong content type"):
+        simulator.script([order + ", say é"])
+        with httpx.Client() as client:
+            answer = client.post(server.url + CHAT, content=body("x"))
+        assert answer.json()["choices"][0]["message"]["content"] == "é"
+    assert answer.headers["content-type"] == "text/html"
+
+
+def test_each_server_signs_its_answers(server: SimServer) -> None:
+    for name, signed in (("openai", b"agentkit-sim"), ("llamacpp-2026", b"llama.cpp"), ("vllm-0.33", b"uvicorn")):
+        data = exchange(server, raw_request(b"", f"GET /{name}/v1/models HTTP/1.1"))
+        assert b"server: " + signed + b"\r\n" in data
 
 
 def test_a_drop_ends_the_connection_without_the_last_chunk(server: SimServer) -> None:

@@ -11,7 +11,8 @@ import pytest
 from accent_client import OPENAI_LIKE, chat, path_of, send, stream
 from sim_client import assistant, body, tool_schema, user
 
-from agentkit.errors import InvalidInput
+from agentkit import Conversation
+from agentkit.errors import InvalidInput, ProtocolError
 from agentkit.sim import Simulator
 from agentkit.sim.profiles import PROFILES
 from agentkit.sim.talk import Drop, Pause
@@ -268,3 +269,22 @@ def test_history_of_a_spoiled_reply_goes_on() -> None:
     first = chat("openai", "end after 3 words. count to 6", simulator=simulator, stream=True).said()
     more = chat("openai", [user("end after 3 words. count to 6"), assistant(first)], simulator=simulator, stream=True)
     assert first + more.said() == "1, 2, 3, 4, 5, 6"
+
+
+@pytest.mark.parametrize("order", ["gzip the body", "split the bytes", "gzip the body, split the bytes"])
+def test_a_conversation_in_process_does_not_notice_how_the_bytes_came(order: str) -> None:
+    simulator = Simulator()
+    simulator.script([order + ", say é one two"])
+    with Conversation(simulator) as conversation:
+        assert conversation.send("go").text == "é one two"
+
+
+def test_an_early_end_in_process_is_an_error_that_keeps_what_came() -> None:
+    simulator = Simulator()
+    simulator.script(["end after 2 words, say a b c", "end@0, say a"])
+    with Conversation(simulator) as conversation:
+        for said in ("a b", ""):
+            with pytest.raises(ProtocolError) as caught:
+                conversation.send("go")
+            assert caught.value.reply is not None
+            assert caught.value.reply.text == said
