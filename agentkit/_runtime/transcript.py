@@ -151,7 +151,7 @@ class Exchange:
         try:
             hide = Redactor(self._request.headers, self._request.url, getattr(self._provider, "api_key", None))
             asked = _json(self._request.body)
-            self._log.write(self._at, self._document(hide, asked), hide.text("".join(self._readable(asked))))
+            self._log.write(self._at, self._document(hide, asked), "".join(self._readable(hide, asked)))
         except Exception as error:  # noqa: BLE001 - a log is never worth a turn
             self._log.warn(error)
 
@@ -182,16 +182,16 @@ class Exchange:
         made |= {"body": hide.value(body)} if lines is None else {"lines": hide.value(lines)}
         return made if self._size <= MOST_BYTES else {**made, "bytes": self._size}
 
-    def _readable(self, asked: object) -> Iterator[str]:
+    def _readable(self, hide: Redactor, asked: object) -> Iterator[str]:
         """The exchange as a person reads it; nothing where it was no part of a conversation."""
         said = asked.get("messages") if isinstance(asked, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         if not isinstance(said, list):
             return
         yield f"[{self._at:%Y-%m-%d %H:%M:%S.%f}] {self._conversation}, {self._backend}\n"
-        yield from (f"Question: {text}\n" for text in _questions(cast("list[object]", said)))
-        yield from self._reply()
+        yield from (hide.text(f"Question: {text}\n") for text in _questions(cast("list[object]", said)))
+        yield from map(hide.text, self._reply())
         if self._error is not None:
-            yield f"Ended: {_told(self._error)}\n"
+            yield hide.text(f"Ended: {_told(self._error)}\n")
         yield f"\n{_RULE}\n\n"
 
     def _reply(self) -> Iterator[str]:
