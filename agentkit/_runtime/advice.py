@@ -105,7 +105,7 @@ def _unreachable(error: AgentKitError, settings: BackendSettings, base_url: str)
     if "certificate" in said:
         return ""  # the message says what to set
     if "proxy" in said or (urlsplit(base_url).hostname or "") not in said:
-        return "The way there leads through a proxy of the environment: agentkit doctor shows it"
+        return "That is not the backend but, it seems, a proxy of the environment: agentkit doctor shows it"
     variable = variables(settings.backend, "base_url")[0]
     if settings.base_url.origin == DEFAULT:
         return f"Is the server running? agentkit doctor looks for servers; {variable} names another address"

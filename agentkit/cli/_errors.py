@@ -6,6 +6,7 @@ May hold wording: what happened, where the value came from, what to type. Never 
 from __future__ import annotations
 
 from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, UsageError
+from agentkit.cli._settings import Choice
 from agentkit.config import backend_settings
 from agentkit.errors import (
     AgentKitError,
@@ -33,11 +34,11 @@ def exit_code(error: Exception) -> int:
             return FAILED
 
 
-def explain(error: Exception, backend: str = "") -> str:
-    """One line: what happened and what to do."""
+def explain(error: Exception, choice: Choice | None = None) -> str:
+    """One line: what happened and what to do; `choice` is the model that was asked."""
     said = _system_says(error) if isinstance(error, OSError) and error.strerror else str(error)
     said = " ".join(said.split()) or type(error).__name__
-    hint = _hint(error, backend)
+    hint = _hint(error, choice)
     return f"{said.rstrip('.')}. {hint}" if hint else said
 
 
@@ -46,7 +47,7 @@ def _system_says(error: OSError) -> str:
     return f"{where}: {error.strerror}"
 
 
-def _hint(error: Exception, backend: str) -> str:
+def _hint(error: Exception, choice: Choice | None) -> str:
     match error:
         case AgentKitError(hint=hint) if hint:
             return hint
@@ -59,18 +60,18 @@ def _hint(error: Exception, backend: str) -> str:
         case Unsupported():
             return "agentkit models lists the other backends"
         case _:
-            return _from_settings(error, backend)
+            return _from_settings(error, choice)
 
 
-def _from_settings(error: Exception, backend: str) -> str:
+def _from_settings(error: Exception, choice: Choice | None) -> str:
     """What the settings of the backend say about it."""
-    if backend in ("", "sim"):
+    if choice is None or choice.backend == "sim":
         return ""
     from agentkit._runtime.advice import advice
 
     try:
-        settings = backend_settings(backend)
-        base_url = get_provider(backend, base_url=settings.base_url.value).base_url
+        settings = backend_settings(choice.backend, base_url=choice.base_url)
+        base_url = get_provider(choice.backend, base_url=settings.base_url.value).base_url
     except AgentKitError:
         return ""
     return advice(error, settings, base_url)

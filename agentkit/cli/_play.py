@@ -13,6 +13,7 @@ from attrs import frozen
 from agentkit.cli import _codes
 from agentkit.cli._errors import exit_code, explain
 from agentkit.cli._screen import Screen
+from agentkit.cli._settings import Choice
 from agentkit.errors import AgentKitError
 from agentkit.events import (
     Continuing,
@@ -139,10 +140,10 @@ def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
             pass
 
 
-def tell(played: Played, screen: Screen, *, backend: str, what_now: str) -> None:
+def tell(played: Played, screen: Screen, *, choice: Choice, what_now: str) -> None:
     """Say how a turn ended, unless all is well. `what_now` is what the user can type about a cut reply."""
     if played.error is not None:
-        screen.error(explain(played.error, backend))
+        screen.error(explain(played.error, choice))
     if played.complete:
         return
     said = _ending(played)

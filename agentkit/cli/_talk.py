@@ -40,7 +40,7 @@ class Talk:
     def run(self, turn: Turn, *, seen: str = "") -> int:
         """Show a turn; the exit code that it would be worth."""
         played: Played = play(turn, self.screen, seen=seen)
-        tell(played, self.screen, backend=self.choice.backend, what_now=WHAT_NOW)
+        tell(played, self.screen, choice=self.choice, what_now=WHAT_NOW)
         return code_of(played)
 
     def command(self, *words: str) -> str:

@@ -91,7 +91,7 @@ def _answer(chat: Conversation, choice: Choice, shelf: Shelf, arguments: Namespa
         screen.plain("\n".join(banner(__version__)))
     played = play(chat.stream_resume() if prompt is None else chat.stream(prompt), screen)
     finish = f"Finish it: {command(choice, arguments, 'resume', chat.name)}" if shelf.kept else ""
-    tell(played, screen, backend=choice.backend, what_now=finish)
+    tell(played, screen, choice=choice, what_now=finish)
     if arguments.verbose:
         _tell_more(played, screen, chat, choice)
     return code_of(played)

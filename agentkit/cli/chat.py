@@ -64,7 +64,7 @@ class _Script:
         try:
             return obey(self._talk, text)
         except (AgentKitError, UsageError) as error:
-            self._talk.screen.error(explain(error, self._talk.choice.backend))
+            self._talk.screen.error(explain(error, self._talk.choice))
             return exit_code(error)
 
 
@@ -102,7 +102,7 @@ class _Terminal:
                 if self._twice():
                     return _codes.INTERRUPTED
             except (AgentKitError, UsageError) as error:
-                self._talk.screen.error(explain(error, self._talk.choice.backend))
+                self._talk.screen.error(explain(error, self._talk.choice))
 
     def _prompt(self) -> str:
         prompt = f"{visible(self._talk.choice.label)}> "

@@ -20,6 +20,7 @@ from agentkit.cli import _keyboard, ask, demo, main, sim
 from agentkit.cli._errors import explain
 from agentkit.cli._play import Played, Unshown, _ending, _show, code_of
 from agentkit.cli._screen import Screen, last_line, one_line, visible
+from agentkit.cli._settings import Choice
 from agentkit.cli._shelf import open_shelf
 from agentkit.errors import AuthError, ConnectError, ContextOverflow, RateLimited, StoreError, Unsupported
 from agentkit.events import Continuing, Notice, ToolCallFinished, ToolCallStarted
@@ -35,6 +36,7 @@ class Shown(io.StringIO):
 
 
 Run = Callable[..., Any]
+OPENAI = Choice(name="openai/x", model="openai/x", origin="-m")
 
 
 # One shot
@@ -511,14 +513,14 @@ def test_the_demo_does_not_pretend(call: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_errors_say_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "export OPENAI_API_KEY=" in explain(AuthError("no"), "openai")
+    assert "export OPENAI_API_KEY=" in explain(AuthError("no"), OPENAI)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://h")
-    assert "The key (set, ends in 'et') came from environment OPENAI_API_KEY" in explain(AuthError("no"), "openai")
-    assert "http://h (from environment OPENAI_BASE_URL)" in explain(ConnectError("cannot connect to h:80"), "openai")
+    assert "The key (set, ends in 'et') came from environment OPENAI_API_KEY" in explain(AuthError("no"), OPENAI)
+    assert "http://h (from environment OPENAI_BASE_URL)" in explain(ConnectError("cannot connect to h:80"), OPENAI)
     hinted = ConnectError("no")
     hinted.hint = "Do this"
-    assert explain(hinted, "openai") == "no. Do this"
+    assert explain(hinted, OPENAI) == "no. Do this"
     assert "outgrown" in explain(ContextOverflow("no"))
     assert "to wait 3 s" in explain(RateLimited("no", retry_after=3))
     assert "--no-store" in explain(StoreError("no"))
@@ -532,7 +534,7 @@ def test_a_broken_settings_file(call: Run, home: Path) -> None:
     home.mkdir()
     (home / "config.toml").write_text("model = ", encoding="utf-8")
     assert call("hi").code == 2
-    assert explain(AuthError("no"), "openai") == "no"
+    assert explain(AuthError("no"), OPENAI) == "no"
 
 
 def test_visible() -> None:

@@ -215,6 +215,17 @@ def test_servers_of_this_machine(call: Run, servers: dict[str, str], monkeypatch
     assert KEY not in done.out
 
 
+def test_a_failure_says_where_the_address_came_from(call: Run, servers: dict[str, str], nowhere: str) -> None:
+    done = call("-m", "vllm/m", "--base-url", servers["vllm-0.33"].removesuffix("/v1") + "/other", "hi")
+    assert done.code == 1
+    assert "/vllm-0.33/other (from argument base_url) knows no such path. Does the API begin at" in done.err
+    done = call("chat", "-m", "gravixlayer/m", "--base-url", servers["gravixlayer"], given="hi\n")
+    assert done.code == 1
+    assert "No key was sent. Try: export GRAVIXLAYER_API_KEY=..." in done.err
+    chosen = call("-m", "sim:nope/x", "hi")
+    assert chosen.code == 2
+
+
 # doctor
 
 

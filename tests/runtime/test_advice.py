@@ -119,8 +119,8 @@ def test_a_server_of_another_kind() -> None:
         (TimeoutError("no connection to gpu:8000 within 3 s", phase="connect"), "Is the server running there?"),
         (ConnectError("no connection to gpu:8000: AGENTKIT_OFFLINE allows loopback"), "Unset AGENTKIT_OFFLINE"),
         (ConnectError("the certificate of gpu:8000 cannot be trusted: why; SSL_CERT_FILE names own ones"), ""),
-        (ConnectError("cannot connect to 127.0.0.1:9: Connection refused"), "through a proxy of the environment"),
-        (ConnectError("the proxy does not lead to gpu:8000: 403"), "through a proxy of the environment"),
+        (ConnectError("cannot connect to 127.0.0.1:9: Connection refused"), "a proxy of the environment"),
+        (ConnectError("the proxy does not lead to gpu:8000: 403"), "a proxy of the environment"),
         (TimeoutError("gpu:8000 sent nothing for 3 s", phase="idle"), ""),
         (RateLimited("no", status=429), ""),
         (ContextOverflow("no", status=400), ""),
@@ -129,7 +129,7 @@ def test_a_server_of_another_kind() -> None:
 )
 def test_the_network(error: BaseException, hint: str) -> None:
     told = advice(error, backend_settings("vllm"), "http://gpu:8000/v1")
-    assert told.startswith(hint) if not hint.startswith("through") else hint in told
+    assert told.startswith(hint) if not hint.startswith("a proxy") else hint in told
     assert bool(told) is bool(hint)
 
 
