@@ -14,7 +14,8 @@ from agentkit.providers._openai_dialect import Dialect
 
 _REFUSALS = (400, 422)
 _NOT_TAKEN = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|forbidden|extra inputs|incompatible",
+    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|forbidden|extra inputs"
+    r"|incompatible",
     re.IGNORECASE,
 )
 _SETTINGS = ("reasoning_effort", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")

@@ -133,10 +133,7 @@ class PixiGPT:
             notices.append(
                 Notice("temperature 0 was left out: its effect is unknown; Options(extra={'temperature': 0}) sends it")
             )
-        if extra["enable_thinking"] is not False and (options.max_tokens or THINKING_FLOOR) < THINKING_FLOOR:
-            notices.append(
-                Notice(f"the backend raises max_tokens {options.max_tokens} to {THINKING_FLOOR} while thinking is on")
-            )
+        notices += raised(options, thinks=extra["enable_thinking"] is not False)
         _choose_tools(extra, notices)
         return extra
 
@@ -171,6 +168,13 @@ class PixiGPT:
 def pixigpt(base_url: str | None, api_key: str | None) -> PixiGPT:
     """The service under this key."""
     return PixiGPT(base_url=base_url or URL, api_key=api_key)
+
+
+def raised(options: Options, *, thinks: bool) -> tuple[Notice, ...]:
+    """That a reply may be longer than `max_tokens` says."""
+    if not thinks or (options.max_tokens or THINKING_FLOOR) >= THINKING_FLOOR:
+        return ()
+    return (Notice(f"the backend raises max_tokens {options.max_tokens} to {THINKING_FLOOR} while thinking is on"),)
 
 
 def _choose_tools(extra: dict[str, Any], notices: list[Notice]) -> None:

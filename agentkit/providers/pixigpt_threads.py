@@ -32,7 +32,7 @@ from agentkit.provider import (
 from agentkit.providers._json import as_dict, as_list, dumps, loads, utf8
 from agentkit.providers._plain_text import merged, wires_of
 from agentkit.providers._switch import thinking_switch
-from agentkit.providers.pixigpt import URL, OnSystem, PixiGPT, check_on_system, split_thinking
+from agentkit.providers.pixigpt import THINKING_FLOOR, URL, OnSystem, PixiGPT, check_on_system, raised, split_thinking
 from agentkit.usage import FinishReason
 
 __all__ = ["PixiThreads", "pixigpt_threads"]
@@ -79,6 +79,7 @@ class PixiThreads:
             reasoning_in=False,
             usage=False,
             json_mode=False,
+            min_output=THINKING_FLOOR if self.enable_thinking else None,
         )
 
     def encode(self, request: ChatRequest, /) -> NoReturn:
@@ -122,7 +123,7 @@ class PixiThreads:
             if getattr(options, lacking) not in (None, ()):
                 yield Notice(f"the backend has no setting {lacking}; it was left out")
         thinks, told = thinking_switch(options, default=self.enable_thinking)
-        yield from told
+        yield from (*told, *raised(options, thinks=thinks))
         return {"assistant_id": request.model, "enable_thinking": thinks, **_sampling(options), **options.extra}
 
     def _thread(self, messages: Sequence[Message]) -> Rounds[tuple[int, str]]:

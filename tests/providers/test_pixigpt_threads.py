@@ -92,6 +92,7 @@ def test_a_conversation_begins_in_a_new_thread() -> None:
         ("GET", "/threads/th_1/runs/run_1", None),
     ]
     assert chunks == [
+        Notice("the backend raises max_tokens 90 to 3000 while thinking is on"),
         TextDelta("Hello"),
         Details({"thread_id": "th_1", "message_id": "msg_2", "run_id": "run_1", "model": "pixi"}),
         Finish(FinishReason.STOP, "completed"),
