@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from agentkit._engine.history import History
 from agentkit._engine.plan_account import account
-from agentkit._engine.plan_fit import Marks, Scales, fit
+from agentkit._engine.plan_fit import Marks, Scales, Weight, fit
 from agentkit._engine.plan_ledger import Ledger
 from agentkit._engine.plan_outline import Outline
 from agentkit._engine.plan_selection import Selection, messages_of
@@ -48,38 +48,44 @@ def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan
     """
     terms = _settled(terms, history, state)
     scales, before = _beginning(terms, history, state)
-    selection = _made_to_fit(terms, scales, before)
-    tokens = scales.tokens(selection)
+    selection, weight = _made_to_fit(terms, scales, before)
     sent = _arranged(terms, messages_of(scales.outline, selection))
     made = PlanState(
         terms=terms,
         outline=scales.outline,
         selection=selection,
         ledger=scales.ledger,
-        held=scales.held(selection),
+        held=weight.held,
         sent=sent,
-        tokens=tokens.value,
+        tokens=weight.counted.value,
         settled=_settled_messages(terms, scales.outline, selection, len(sent)),
-        definitions=definitions_of(terms, state),
+        definitions=definitions_of(terms, scales.outline, state),
     )
     trimmed = (selection.gaps, selection.cuts.keys()) != (before.gaps, before.cuts.keys())
     return Plan(
         messages=sent,
-        manifest=account(terms, made, tokens, state),
+        manifest=account(terms, made, weight.tokens, state),
         state=made,
         trimmed=trimmed,
         task=_task(terms, scales, before, selection) if trimmed else None,
     )
 
 
-def _made_to_fit(terms: Terms, scales: Scales, before: Selection) -> Selection:
-    selection = fit(scales, before)
-    sure, room = evolve(scales, unseen=0), Marks(tokens=scales.room)
-    if room.exceeded(sure.load(selection)):
-        selection = squeeze(sure, selection)
-    if room.exceeded(sure.load(selection)):
-        raise _overflow(terms, sure, sure.tokens(selection).upper)
-    return selection
+def _made_to_fit(terms: Terms, scales: Scales, selection: Selection) -> tuple[Selection, Weight]:
+    weight = scales.weigh(selection)
+    exceeded = scales.trigger.exceeded(weight.load)
+    if exceeded:
+        selection = fit(scales, selection, exceeded)
+        weight = scales.weigh(selection)
+    room = Marks(tokens=scales.room)
+    if room.exceeded(weight.load):
+        hard = evolve(scales, hard=True)
+        if room.exceeded(hard.load(selection)):
+            selection = squeeze(hard, selection)
+            weight = scales.weigh(selection)
+        if room.exceeded(hard.load(selection)):
+            raise _overflow(terms, scales, hard.load(selection).tokens or 0)
+    return selection, weight
 
 
 def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:
@@ -99,7 +105,7 @@ def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:
 def _beginning(terms: Terms, history: History, state: PlanState | None) -> tuple[Scales, Selection]:
     """Where this plan begins: the history counted, and what was left out before, as far as that still holds."""
     if state is None:
-        scales = _scales(terms, Outline.of(terms.counter, history), Ledger(), terms.counter.tools(terms.tools))
+        scales = _scales(terms, Outline.of(terms.counter, history), Ledger(), state)
         selection = Selection()
     else:
         known = state.outline if state.terms.counter == terms.counter else Outline(terms.counter)
@@ -107,7 +113,7 @@ def _beginning(terms: Terms, history: History, state: PlanState | None) -> tuple
         changed = kept < len(state.outline)
         outline = known.following(history)
         ledger = carried(state, outline) if state.terms.comparable(terms) else Ledger()
-        scales = _scales(terms, outline, ledger.within(kept) if changed else ledger, definitions_of(terms, state))
+        scales = _scales(terms, outline, ledger.within(kept) if changed else ledger, state)
         selection = state.selection.within(min(kept, outline.last_group())) if changed else state.selection
         selection = _looser(scales, selection, state, changed=changed)
     summary = terms.summary
@@ -124,13 +130,14 @@ def _looser(scales: Scales, selection: Selection, state: PlanState, *, changed: 
     return Selection()
 
 
-def _scales(terms: Terms, outline: Outline, ledger: Ledger, definitions: int) -> Scales:
+def _scales(terms: Terms, outline: Outline, ledger: Ledger, state: PlanState | None) -> Scales:
     first_summary = terms.policy.policy == "summarize" and terms.summary is None
     return Scales(
         outline=outline,
         ledger=ledger,
         policy=terms.policy,
-        fixed=fixed_sum(terms, definitions),
+        fixed=fixed_sum(terms, definitions_of(terms, outline, state)),
+        live=not terms.moves_on,
         room=terms.room,
         pairs=terms.pairs,
         unseen=terms.unseen,
@@ -141,9 +148,10 @@ def _scales(terms: Terms, outline: Outline, ledger: Ledger, definitions: int) ->
 def _arranged(terms: Terms, body: list[Message]) -> tuple[Message, ...]:
     """The messages in their order: all of the system's first, then the summary, the history, and what comes after."""
     first = next((place for place, message in enumerate(body) if message.role != "system"), len(body))
-    head = () if terms.system is None else (terms.system,)
-    pair = () if terms.summary is None else terms.summary.messages
-    return (*head, *body[:first], *pair, *body[first:], *terms.extra)
+    body[first:first] = () if terms.summary is None else terms.summary.messages
+    body[:0] = () if terms.system is None else (terms.system,)
+    body += terms.extra
+    return tuple(body)
 
 
 def _task(terms: Terms, scales: Scales, before: Selection, after: Selection) -> SummaryTask | None:
@@ -159,7 +167,8 @@ def _task(terms: Terms, scales: Scales, before: Selection, after: Selection) -> 
 
 def _settled_messages(terms: Terms, outline: Outline, selection: Selection, sent: int) -> int:
     """How many messages come before the first whose thinking counts in this turn only."""
-    live = min((place for place, _ in outline.live()), default=len(outline))
+    places = [] if terms.moves_on else [place for place, _ in outline.live()]
+    live = min(places, default=len(outline))
     after = sum(max(0, stop - max(start, live)) for start, stop in selection.spans(len(outline)))
     return sent - len(terms.extra) - after
 

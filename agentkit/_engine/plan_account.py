@@ -38,7 +38,7 @@ def _portions(terms: Terms, state: PlanState, tokens: TokenCount) -> Iterator[Po
         pair = pair.plus(sum_of(terms.counter, message))
     values: dict[PortionName, int] = {
         "template": tokens.value - own.tokens + terms.counter.base,
-        "tools": state.definitions,
+        "tools": state.definitions.tokens,
         "summary": pair.tokens,
         "system": own.system,
         "user": own.user - pair.user,
@@ -66,7 +66,7 @@ def _shortened(outline: Outline, held: Held) -> Iterator[Shortened]:
 
 def _shared(before: PlanState, now: PlanState) -> int:
     """How many messages at the beginning are the same in both requests, and cost the same."""
-    if before.definitions != now.definitions or not before.terms.comparable(now.terms):
+    if before.definitions.tokens != now.definitions.tokens or not before.terms.comparable(now.terms):
         return 0
     same_turn = before.outline.last_group() == now.outline.last_group()
     low, high = 0, min(len(before.sent) if same_turn else before.settled, len(now.sent))
@@ -88,4 +88,4 @@ def _tokens_of(before: PlanState, now: PlanState, shared: int) -> int:
     if shared == 0:
         return 0
     counter = now.terms.counter
-    return counter.base + now.definitions + sum(cost(counter, message) for message in now.sent[:shared])
+    return counter.base + now.definitions.tokens + sum(cost(counter, message) for message in now.sent[:shared])

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from agentkit._engine.plan_cut import shortened
 from agentkit._engine.plan_ledger import Held, Ledger
-from agentkit._engine.plan_outline import Outline, Sum, sum_of
+from agentkit._engine.plan_outline import NOTHING, Outline, Sum, sum_of
 from agentkit._engine.plan_selection import Cut, Selection, Span, live_sum, sum_of_spans
 from agentkit.context import ContextPolicy, Group, PolicyFunction
 from agentkit.errors import InvalidInput
@@ -39,6 +39,28 @@ class Marks:
         return tuple(reason for reason, used, most in pairs if most is not None and (used or 0) > most)
 
 
+@frozen
+class Weight:
+    """What a request comes to."""
+
+    held: Held
+    counted: TokenCount
+    messages: int
+    questions: int
+    beyond: int
+    """Tokens that may be there besides, or may not be there after all."""
+
+    @property
+    def load(self) -> Marks:
+        return Marks(tokens=self.counted.upper + self.beyond, messages=self.messages, questions=self.questions)
+
+    @property
+    def tokens(self) -> TokenCount:
+        """With what may be there besides."""
+        counted = self.counted
+        return TokenCount(counted.value, counted.kind, counted.margin + self.beyond) if self.beyond else counted
+
+
 @frozen(kw_only=True)
 class Scales:
     """What a selection is weighed with."""
@@ -48,29 +70,34 @@ class Scales:
     policy: ContextPolicy
     fixed: Sum
     """What goes along besides the history."""
+    live: bool = True
+    """Thinking of the turn under way counts."""
     room: int | None
     """Tokens of a prompt at most; None where the window is not known."""
     pairs: int | None
     unseen: int = 0
-    """Tokens that the backend may add without our knowledge, until it has counted once. They make old messages go, but
-    nothing be shortened or refused."""
+    """Tokens that the backend may add without our knowledge, until it has counted once."""
+    hard: bool = False
+    """Only what is certain counts: a guess makes old messages go, but nothing be shortened or refused."""
     spare: int = 0
     """Tokens that trimming leaves free for a summary."""
 
-    def held(self, selection: Selection) -> Held:
+    def weigh(self, selection: Selection) -> Weight:
+        """What a request with this selection comes to."""
         spans = selection.spans(len(self.outline))
-        live = live_sum(self.outline, spans, self.outline.counter.margin)
-        return Held(spans=spans, cuts=selection.cuts, fixed=self.fixed, live=live)
-
-    def tokens(self, selection: Selection) -> TokenCount:
-        """What a request comes to."""
-        counted = self.ledger.estimate(self.outline, self.held(selection))
-        return counted if counted.kind == "anchored" else evolve(counted, margin=counted.margin + self.unseen)
+        live = live_sum(self.outline, spans, self.outline.counter.margin) if self.live else NOTHING
+        held = Held(spans=spans, cuts=selection.cuts, fixed=self.fixed, live=live)
+        own = sum_of_spans(self.outline, spans, {})
+        tokens = self.ledger.estimate(self.outline, held)
+        if self.hard:
+            beyond = -self.ledger.doubt(self.outline, held, self.unseen)
+        else:
+            beyond = 0 if tokens.kind == "anchored" else self.unseen
+        return Weight(held, tokens, own.messages, own.questions, beyond)
 
     def load(self, selection: Selection) -> Marks:
-        held = self.held(selection)
-        own = sum_of_spans(self.outline, held.spans, {})
-        return Marks(tokens=self.tokens(selection).upper, messages=own.messages, questions=own.questions)
+        """The same, to be held against a limit."""
+        return self.weigh(selection).load
 
     @property
     def trigger(self) -> Marks:
@@ -96,11 +123,8 @@ class Scales:
         return fixed + int((room - fixed) * share)
 
 
-def fit(scales: Scales, selection: Selection) -> Selection:
-    """What of the selection may go along. Never more than the policy allows, never less than the last group."""
-    exceeded = scales.trigger.exceeded(scales.load(selection))
-    if not exceeded:
-        return selection
+def fit(scales: Scales, selection: Selection, exceeded: Sequence[Reason]) -> Selection:
+    """The selection with so much left out that the limits which it exceeds are kept; never less than the last group."""
     if scales.policy.shorten_tool_results is not None:
         selection = _shorten_results(scales, selection, scales.policy.shorten_tool_results)
         exceeded = scales.trigger.exceeded(scales.load(selection))

@@ -86,6 +86,22 @@ class Ledger:
         margin = added.margin + removed.margin + slack * removed.unknown + (slack - min(frame, 0)) * added.unknown
         return TokenCount(value, "anchored", margin)
 
+    def doubt(self, outline: Outline, held: Held, hidden: int) -> int:
+        """How much of the estimate may not be there.
+
+        Where the backend has counted far more than we did, the surplus beyond the usual `hidden` text may have gone
+        with the rows that went, or may be hidden text all the same.
+        """
+        if self.held is None:
+            return 0
+        known = [(truth.start, truth.stop) for truth in self.truths if _inside(truth.start, self.held.spans)]
+        rest = tuple(difference(self.held.spans, known))
+        own = sum_of_spans(outline, rest, self.held.cuts).plus(self.held.fixed).plus(self.held.live)
+        exact = sum(truth.tokens for truth in self.truths if (truth.start, truth.stop) in known)
+        surplus = self.reported - exact - own.tokens - hidden
+        gone = sum_of_spans(outline, difference(rest, held.spans), self.held.cuts)
+        return surplus * gone.tokens // own.tokens if surplus > 0 else 0
+
     @property
     def frame(self) -> int:
         """What a message costs beyond its count: a small whole number, once it has shown often enough."""
@@ -153,12 +169,10 @@ class Ledger:
         spans = list(difference(held.spans, other.spans))
         spans += [(place, place + 1) for place in _recut(held, other) if not _inside(place, spans)]
         known = self._known(outline, spans, held.cuts)
-        extra = NOTHING
-        if held.fixed != other.fixed:
-            extra = extra.plus(held.fixed)
-        if held.live != other.live:
-            extra = extra.plus(held.live)
-        return evolve(known, tokens=known.tokens + extra.tokens, margin=known.margin + extra.margin)
+        if held.fixed == other.fixed and held.live == other.live:
+            return known
+        extra = held.fixed.plus(held.live)
+        return _Known(known.tokens + extra.tokens, known.margin + extra.margin, known.unknown)
 
     def _known(self, outline: Outline, spans: Iterable[Span], cuts: Mapping[int, Cut]) -> _Known:
         tokens = margin = unknown = 0

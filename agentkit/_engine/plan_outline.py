@@ -62,7 +62,7 @@ def asks(message: Message) -> bool:
 
 
 def follows(message: Message) -> bool:
-    """It belongs to the message before it: a result to its call."""
+    """It belongs to the call before it, if there is one."""
     return not message.parts or any(isinstance(part, ToolResult) for part in message.parts)
 
 
@@ -178,20 +178,24 @@ class Outline:
         return taken, taken
 
     def _take(self, start: int, messages: tuple[Message, ...]) -> None:
-        begin = 0
-        for place in range(1, len(messages) + 1):
-            if place == len(messages) or not follows(messages[place]):
+        begin, calls = 0, False
+        for place, message in enumerate(messages):
+            if place > begin and not (calls and follows(message)):
                 self._take_unit(start + begin, messages[begin:place])
-                begin = place
+                begin, calls = place, False
+            calls = calls or bool(message.tool_calls)
+        if messages:
+            self._take_unit(start + begin, messages[begin:])
 
     def _take_unit(self, source: int, unit: tuple[Message, ...]) -> None:
         taken = self._taken[1]
         after = dict(taken) if any(message.tool_calls for message in unit) else taken
         self._taken = (taken, after)
         first = self._length
-        group = first if asks(unit[0]) else self.last_group()
         sources = {id(message): source + offset for offset, message in enumerate(unit)}
-        for message in repair(unit, after):
+        fit = repair(unit, after)
+        group = first if fit and asks(fit[0]) else self.last_group()
+        for message in fit:
             source = max(source, sources.get(id(message), source))
             total = self.sum(0, self._length).plus(sum_of(self.counter, message))
             self._rows.append(Row(message, source, first, group, total, pinned(message)))

@@ -73,7 +73,7 @@ def messages_of(outline: Outline, selection: Selection) -> list[Message]:
     made: list[Message] = []
     for start, stop in selection.spans(len(outline)):
         offset = len(made) - start
-        made += outline.messages(start, stop)
+        made = [*made, *outline.messages(start, stop)] if made else outline.messages(start, stop)
         for place, cut in selection.cuts.items():
             if start <= place < stop:
                 made[offset + place] = cut.message

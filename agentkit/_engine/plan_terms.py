@@ -12,7 +12,7 @@ from agentkit._engine.plan_selection import Selection
 from agentkit._engine.plan_summary import Summary
 from agentkit.context import ContextPolicy
 from agentkit.messages import Message, Reasoning, assistant
-from agentkit.tokens import TokenCounter, ToolShape, cost, count
+from agentkit.tokens import TokenCounter, ToolShape, cost, count, live_from
 from agentkit.usage import Usage
 
 _RESERVE, _RESERVE_SHARE = 4096, 4
@@ -69,6 +69,11 @@ class Terms:
         return min((limit for limit in limits if limit is not None), default=None)
 
     @property
+    def moves_on(self) -> bool:
+        """A message of the user comes after the history, so that no thinking in it counts any more."""
+        return any(message.role == "user" for message in self.extra)
+
+    @property
     def unseen(self) -> int:
         """Tokens that the backend may add without our knowledge, until it has counted once."""
         if self.whole is None or self.counter.kind == "server":
@@ -79,6 +84,19 @@ class Terms:
         """What a backend counted under the one says something under the other."""
         mine, theirs = (self.counter, self.model, self.backend), (other.counter, other.model, other.backend)
         return mine == theirs
+
+
+@frozen
+class Definitions:
+    """What tools cost in a prompt that has instructions or none."""
+
+    counter: TokenCounter
+    tools: Sequence[ToolShape]
+    told: bool
+    tokens: int
+
+    def same(self, terms: Terms, *, told: bool) -> bool:
+        return (self.counter, self.tools, self.told) == (terms.counter, terms.tools, told)
 
 
 @frozen(kw_only=True)
@@ -94,32 +112,30 @@ class PlanState:
     tokens: int
     settled: int
     """How many of the messages sent, from the first, cost the same after this turn: thinking comes after them."""
-    definitions: int
-    """Tokens of the tools."""
+    definitions: Definitions
     reply: tuple[Message, int] | None = None
     """What has come back, and its tokens by the backend's count."""
 
 
-def definitions_of(terms: Terms, state: PlanState | None) -> int:
-    """Tokens of the tools, counted once for the same tools."""
-    if state is not None and (state.terms.counter, state.terms.tools) == (terms.counter, terms.tools):
+def definitions_of(terms: Terms, outline: Outline, state: PlanState | None) -> Definitions:
+    """What the tools cost, counted once for the same tools."""
+    told = terms.system is not None or outline.sum(0, len(outline)).system > 0
+    if state is not None and state.definitions.same(terms, told=told):
         return state.definitions
-    return terms.counter.tools(terms.tools)
+    return Definitions(terms.counter, terms.tools, told, terms.counter.tools(terms.tools, system=told))
 
 
-def fixed_sum(terms: Terms, definitions: int) -> Sum:
+def fixed_sum(terms: Terms, definitions: Definitions) -> Sum:
     """What goes along besides the history."""
-    counted = count(terms.counter, terms.counter.base + definitions)
+    counted = count(terms.counter, terms.counter.base + definitions.tokens)
     total = Sum(counted.value, counted.margin)
-    for message in besides(terms):
-        total = total.plus(sum_of(terms.counter, message, live=message in terms.extra))
+    before = () if terms.system is None else (terms.system,)
+    for message in (*before, *(terms.summary.messages if terms.summary else ())):
+        total = total.plus(sum_of(terms.counter, message))
+    settled = live_from(terms.extra)
+    for place, message in enumerate(terms.extra):
+        total = total.plus(sum_of(terms.counter, message, live=place >= settled))
     return total._replace(messages=0, questions=0)
-
-
-def besides(terms: Terms) -> tuple[Message, ...]:
-    """The messages that go along and are not of the history."""
-    instructions = () if terms.system is None else (terms.system,)
-    return (*instructions, *(terms.summary.messages if terms.summary else ()), *terms.extra)
 
 
 def answered(state: PlanState, usage: Usage | None, reply: Message | None = None) -> PlanState:

@@ -32,8 +32,10 @@ class Words:
     def message(self, message: Message, /, *, live: bool = False) -> int:
         return self.frame + sum(self._part(part, live) for part in message.parts)
 
-    def tools(self, tools: Sequence[ToolShape], /) -> int:
-        return sum(8 + self.text(f"{tool.name} {tool.description}") for tool in tools)
+    def tools(self, tools: Sequence[ToolShape], /, *, system: bool = False) -> int:
+        return (12 if tools and not system else 0) + sum(
+            8 + self.text(f"{tool.name} {tool.description}") for tool in tools
+        )
 
     def _part(self, part: Part, live: bool) -> int:
         match part:

@@ -32,7 +32,7 @@ class Client:
     def message(self, message: Message, /, *, live: bool = False) -> int:
         return 5 + sum(self._part(part) for part in message.parts)
 
-    def tools(self, tools: Sequence[ToolShape], /) -> int:
+    def tools(self, tools: Sequence[ToolShape], /, *, system: bool = False) -> int:
         return 0
 
     def _part(self, part: Any) -> int:
@@ -50,11 +50,10 @@ class Client:
 class Backend:
     """What is true: words cost what they cost, each message is framed, and there are hidden instructions."""
 
-    def __init__(self, seed: int, window: int, client: Client) -> None:
+    def __init__(self, seed: int, client: Client) -> None:
         chance = random.Random(seed)
         self.hidden = chance.randint(40, 300)
         self.frame = {role: chance.randint(4, 9) for role in ("system", "user", "assistant", "tool")}
-        self.window = window
         off = (0,) if client.kind == "exact" else (-1, 0, 0, 0, 0, 1)
         self.cost = {word: max(1, client.text(word) + chance.choice(off)) for word in VOCABULARY}
 
@@ -90,6 +89,7 @@ class Talk:
         self.terms, self.backend = terms, backend
         self.chance = random.Random(seed)
         self.tools, self.thinks = tools, thinks
+        self.question, self.answer = (5, 60), (20, 160)
         self.history, self.state = History(), None
         self.plans: list[Plan] = []
         self.true: list[int] = []
@@ -97,7 +97,7 @@ class Talk:
     state: PlanState | None
 
     def turn(self) -> None:
-        self.history = self.history.add(user(words(self.chance, 5, 120)))
+        self.history = self.history.add(user(words(self.chance, *self.question)))
         for number in range(4):
             if number == 3 or self.chance.random() >= self.tools:
                 break
@@ -105,7 +105,7 @@ class Talk:
             self._ask(Message("assistant", (call,)))
             result = ToolResult(call.id, words(self.chance, 5, 200))
             self.history = self.history.add(Message("tool", (result,)))
-        self._ask(assistant(words(self.chance, 20, 250)))
+        self._ask(assistant(words(self.chance, *self.answer)))
 
     def _ask(self, reply: Message) -> None:
         made = plan(self.terms, self.history, self.state)

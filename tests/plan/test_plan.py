@@ -14,7 +14,7 @@ from agentkit._engine.plan_outline import Outline
 from agentkit._engine.plan_terms import Terms, answered
 from agentkit.context import POLICIES, ContextPolicy
 from agentkit.errors import ContextOverflow
-from agentkit.messages import Message, system, user
+from agentkit.messages import Message, Reasoning, Text, system, user
 from agentkit.tokens import count_prompt
 from agentkit.usage import Usage
 from tests.plan.counting import Shape, Words, history, messages
@@ -37,7 +37,7 @@ terms_of = st.builds(
     max_pairs=st.none() | st.integers(0, 3),
     system=st.none() | st.just(system("be brief")),
     tools=st.sampled_from([(), (Shape("rain", "will it rain"),)]),
-    extra=st.sampled_from([(), (user("go on"),)]),
+    extra=st.sampled_from([(), (user("go on"),), (Message("assistant", (Reasoning("so"), Text("and"))),)]),
 )
 
 
@@ -64,10 +64,12 @@ def check(terms: Terms, past: History, made: Plan) -> None:
 
 def _fits(terms: Terms, made: Plan) -> None:
     counted = count_prompt(terms.counter, made.messages, tools=terms.tools)
-    assert made.manifest.tokens.kind == "anchored" or counted.value <= made.manifest.tokens.upper
+    assert made.manifest.tokens.kind == "anchored" or made.manifest.tokens.value == counted.value
     if terms.room is not None:
-        unseen = 0 if made.manifest.tokens.kind == "anchored" else terms.unseen
-        assert made.manifest.tokens.upper - unseen <= terms.room
+        anchored = made.manifest.tokens.kind == "anchored"
+        doubt = made.state.ledger.doubt(made.state.outline, made.state.held, terms.unseen)
+        beyond = doubt if anchored else terms.unseen
+        assert made.manifest.tokens.upper - beyond <= terms.room
 
 
 def _body(terms: Terms, made: Plan) -> Sequence[Message]:
