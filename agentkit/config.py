@@ -7,6 +7,8 @@ message. Every value is a `Setting`, so that whoever refuses it, or is refused b
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -154,14 +156,31 @@ def configured_model() -> str:
 
     Raises:
         NotConfigured
+        InvalidInput: it names no backend that there is; the message says where it came from.
     """
-    model = setting("model").value
+    found = setting("model")
+    model = found.value
     if model is None:
         raise NotConfigured(
             'no model: name one, as in Conversation("openai/MODEL"), or set AGENTKIT_MODEL, or write '
             f'model = "..." into {str(config_path())!r}; Conversation("sim") works without any'
         )
+    from agentkit.providers import get_provider
+
+    with blaming(found):
+        if any(mark.isspace() for mark in model):
+            raise InvalidInput(f"the name of a model has no blanks: {model!r}")
+        get_provider(model.partition("/")[0])
     return model
+
+
+@contextmanager
+def blaming(found: Setting) -> Generator[None, None, None]:
+    """Whoever refuses the value says where it came from."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}; {found.shown!r} came from {found.origin}") from None
 
 
 def variables(backend: str, entry: str) -> tuple[str, ...]:

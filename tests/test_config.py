@@ -188,6 +188,11 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
 def test_settings_of_the_whole(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotConfigured, match="AGENTKIT_MODEL"):
         config.configured_model()
+    for name in ("gpt-4", "vllm/a b"):
+        monkeypatch.setenv("AGENTKIT_MODEL", name)
+        with pytest.raises(InvalidInput, match=f"; '{name}' came from environment AGENTKIT_MODEL$"):
+            config.configured_model()
+    monkeypatch.delenv("AGENTKIT_MODEL")
     file.write_text('model = "vllm/m"\nstore = 7\n', encoding="utf-8")
     assert setting("model") == Setting("vllm/m", repr(str(file)))
     assert config.configured_model() == "vllm/m"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from agentkit.cli._codes import UsageError
-from agentkit.config import BackendSettings, Setting, backend_settings, config_path, setting
+from agentkit.config import BackendSettings, Setting, backend_settings, config_path, configured_model, setting
 from agentkit.errors import AgentKitError, NotConfigured
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def choose(named: str | None, *, watched: bool, pace: float | None = None, base_
     name, origin = (named, "-m") if named else configured()
     if name is None and not watched:
         raise NothingConfigured
+    if name is not None and not named:
+        configured_model()  # which says where a wrong name came from
     if name is not None and name.partition("/")[0] != "sim":
         return Choice(name=name, model=name, origin=origin, base_url=base_url)
     if base_url is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from agentkit.cli._codes import UsageError
-from agentkit.config import setting, store_path
+from agentkit.config import Setting, blaming, setting, store_path
 from agentkit.store import Rewound, Store, TurnEnded, TurnResumed, TurnStarted
 from agentkit.stores import open_store
 from agentkit.usage import Outcome
@@ -94,7 +94,9 @@ def open_shelf(given: str | None, *, kept: bool = True) -> Shelf:
     """The store that the options, the environment or the user's file name; SQLite in the user's folder otherwise."""
     if not kept:
         return Shelf(open_store(None, default_path=store_path), kept=False)
-    return Shelf(open_store(given or setting("store").value or "sqlite", default_path=store_path))
+    found = Setting(given, "--store") if given else setting("store")
+    with blaming(found):
+        return Shelf(open_store(found.value or "sqlite", default_path=store_path))
 
 
 @contextmanager

@@ -96,6 +96,16 @@ def test_a_wrong_setting_hides_no_other(call: Run, monkeypatch: pytest.MonkeyPat
     assert "vllm.base_url" in done.out
 
 
+def test_a_wrong_name_is_told_with_its_origin(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTKIT_MODEL", "gpt-4")
+    done = call("hi")
+    assert (done.code, done.out) == (2, "")
+    assert "'gpt-4' came from environment AGENTKIT_MODEL" in done.err
+    monkeypatch.setenv("AGENTKIT_STORE", "what")
+    assert "'what' came from environment AGENTKIT_STORE" in call("ls").err
+    assert "'where' came from --store" in call("ls", "--store", "where").err
+
+
 def test_a_file_that_is_no_toml(call: Run, file: Path) -> None:
     file.write_text("a = 1\nmodel = ", encoding="utf-8")
     for words in (("config", "show"), ("models",), ("models", "vllm"), ("hello",)):
