@@ -42,9 +42,9 @@ def _words(reply: Reply, *, begun: bool) -> str:
     return thought + calls + final + reply.text
 
 
-def echoed(steps: Iterator[Step], echo: Said | None) -> Iterator[Step]:
+def echoed(steps: Iterator[Step], echo: Said) -> Iterator[Step]:
     """The steps, with what is repeated glued to the first word of its kind."""
-    thought, said = (echo.reasoning, echo.text) if echo is not None else ("", "")
+    thought, said = echo.reasoning, echo.text
     for step in steps:
         match step:
             case Reason(text):

@@ -55,8 +55,6 @@ class Scene:
 
     def perform(self, ask: Ask, /) -> Performance:
         """Decide what happens."""
-        if not self._admitted:
-            self.admit()
         performance = self._house.perform(ask)
         self._performed = True
         self._faults = (*self._queued, *performance.faults)

@@ -295,6 +295,10 @@ def test_what_is_repeated_is_glued_to_the_first_new_word_and_not_counted() -> No
     thought = [user("think 4 words, say yes sir"), assistant("yes", reasoning_content="Silence.")]
     heard = stream("llamacpp-2026", thought)
     assert (heard.said(), heard.said("reasoning_content")) == ("yes sir", "Silence.")
+    whole = stream("llamacpp-2026", "think 4 words, say yes").said("reasoning_content")
+    cut = [user("think 4 words, say yes"), assistant("", reasoning_content=whole[:5])]
+    heard = stream("llamacpp-2026", cut)
+    assert (heard.said(), heard.said("reasoning_content")) == ("yes", whole)
     over = stream("llamacpp-2026", [user("say yes"), assistant("yes", reasoning_content="Hm.")])
     assert (over.said(), over.said("reasoning_content"), over.finish) == ("yes", "Hm.", ["stop"])
 
