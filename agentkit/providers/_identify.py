@@ -189,6 +189,10 @@ def _parallax(seen: _Seen) -> str:
 def _transformers(seen: _Seen) -> str:
     if any(isinstance(entry.get("owned_by"), list) for entry in seen.entries):
         return f"the lists in owned_by in {_MODELS}"
+    if "x-request-id" not in seen.headers:
+        return ""
+    if any(isinstance(entry.get("created"), float) for entry in seen.entries):
+        return f"the fractions of seconds in {_MODELS}"
     return "its /health, and how it refuses an unknown path" if _healthy(seen) and _is_fastapi(seen) else ""
 
 

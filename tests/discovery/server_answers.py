@@ -10,6 +10,7 @@ from agentkit.providers._identify import Answer
 
 GPT = "openai/gpt-oss-20b"
 UVICORN = {"Server": "uvicorn"}
+NUMBERED = {**UVICORN, "X-Request-Id": "d0b"}
 LACKING = (404, UVICORN, b'{"detail":"Not Found"}')
 
 
@@ -181,10 +182,26 @@ SERVERS: dict[str, tuple[Mapping[str, Answer], Answer, str, str | None, dict[str
         {},
         1,
     ),
-    "transformers, models without an owner": (
-        {"/v1/models": listed(model("tiny", owned_by=""), headers=UVICORN), "/health": said({"status": "ok"})},
+    "transformers 5.23": (
+        {"/v1/models": listed(model("example/tiny", owned_by="example", created=1795180202.6406193), headers=NUMBERED)},
         LACKING,
         "transformers",
+        None,
+        {},
+        1,
+    ),
+    "transformers, models without an owner": (
+        {"/v1/models": listed(model("tiny", owned_by=""), headers=NUMBERED), "/health": said({"status": "ok"})},
+        LACKING,
+        "transformers",
+        None,
+        {},
+        3,
+    ),
+    "something made with FastAPI": (
+        {"/v1/models": listed(model("tiny", owned_by="us"), headers=UVICORN), "/health": said({"status": "ok"})},
+        LACKING,
+        "openai",
         None,
         {},
         3,
@@ -228,7 +245,14 @@ SERVERS: dict[str, tuple[Mapping[str, Answer], Answer, str, str | None, dict[str
         {GPT: 4096},
         5,
     ),
-    "llama-cpp-python": ({"/v1/models": listed(model("tiny", owned_by="me"))}, LACKING, "openai", None, {}, 3),
+    "llama-cpp-python": (
+        {"/v1/models": listed(model("tiny", owned_by="me"), headers=NUMBERED)},
+        LACKING,
+        "openai",
+        None,
+        {},
+        3,
+    ),
     "a proxy that wants a key": (
         {"/v1/models": said({"error": {"message": "no key"}}, 403)},
         said({"error": {"message": "no key"}}, 403),
