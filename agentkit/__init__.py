@@ -43,6 +43,7 @@ _HOMES = {
         "TransportError",
         "Unsupported",
     ),
+    "agentkit.continuation": ("Continuation", "Progress"),
     "agentkit.events": (
         "Continuing",
         "Event",
@@ -97,6 +98,8 @@ if TYPE_CHECKING:
     from agentkit.codec import messages_from_json as messages_from_json
     from agentkit.codec import messages_to_json as messages_to_json
     from agentkit.codec import to_openai as to_openai
+    from agentkit.continuation import Continuation as Continuation
+    from agentkit.continuation import Progress as Progress
     from agentkit.conversation import AsyncConversation as AsyncConversation
     from agentkit.conversation import Conversation as Conversation
     from agentkit.errors import AgentKitError as AgentKitError

@@ -15,6 +15,7 @@ from agentkit._runtime.backend import backends_for
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
 from agentkit.config import transcript_path
+from agentkit.continuation import Continuation
 from agentkit.errors import ConversationClosed, InvalidInput
 from agentkit.events import Reply
 from agentkit.messages import Message, Prompt, message, well_formed
@@ -47,6 +48,7 @@ class Face:
         limits: Limits | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: RateLimiter | None = None,
+        continuation: Continuation | None = None,
         fallback: Fallback | None = None,
         on_busy: OnBusy = "queue",
         base_url: str | None = None,
@@ -68,6 +70,7 @@ class Face:
             limits: Bounds on what a backend may send.
             retry: When a failed request is sent again.
             rate_limit: Requests and tokens per time, shared by the conversations that are given the same one.
+            continuation: When and how a reply that was cut is continued; it is by default.
             fallback: When a list of backends goes on with the next one.
             on_busy: What a turn does while another one of this conversation runs: queue, reject, interrupt or fork.
             base_url: Where the backend is, instead of its usual address.
@@ -89,6 +92,7 @@ class Face:
         _typed("limits", limits, Limits)
         _typed("retry", retry, RetryPolicy)
         _typed("fallback", fallback, Fallback)
+        _typed("continuation", continuation, Continuation)
         if rate_limit is not None and not callable(getattr(rate_limit, "reserve", None)):
             raise InvalidInput(f"rate_limit must be a RateLimiter, not {rate_limit!r}")
         if name is not None and not name:
@@ -108,6 +112,7 @@ class Face:
             for place, backend in enumerate(self._backends)
         )
         self._fallback = fallback or Fallback()
+        self._continuation = continuation or Continuation()
         self._log = _log_in(transcript_path(transcript, named=model is None or isinstance(model, str)))
         self._limiter = rate_limit
         self._options = options or Options()
@@ -196,6 +201,7 @@ class Face:
             conversation=self._name,
             lines=self._lines,
             fallback=self._fallback,
+            continuation=self._continuation,
             options=self._options if options is None else options.over(self._options),
             ask=ask,
             rewind=rewind,

@@ -47,6 +47,8 @@ class Reply:
     segments: tuple[Segment, ...] = ()
     error: AgentKitError | None = None
     """What ended the turn, if anything did."""
+    reason: str | None = None
+    """Why the message is still cut, where it is."""
 
     @property
     def text(self) -> str:

@@ -102,6 +102,8 @@ class TurnEnded:
     segments: tuple[Segment, ...] = ()
     failure: Failure | None = None
     meta: Meta = field(factory=dict[str, Any])
+    reason: str = ""
+    """Why the reply is still cut, where it is."""
 
 
 @frozen

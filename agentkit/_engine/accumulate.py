@@ -26,12 +26,14 @@ class Builder:
         "_calls",
         "_details",
         "_from",
+        "_kept_before",
         "_lengths",
         "_provider",
         "_strategy",
         "_taken",
         "fault",
         "finish",
+        "heard",
         "reasoning",
         "request_id",
         "requests",
@@ -58,7 +60,10 @@ class Builder:
         self.finish: Finish | None = None
         self.fault: ProviderError | None = None
         self.size = 0
-        """Characters received in this attempt, calls included: grows with all content, and with nothing else."""
+        """Characters kept of all attempts, calls included."""
+        self.heard = 0
+        """The same with those that only repeat what is there: grows with all content, and with nothing else."""
+        self._kept_before = 0
         self._calls: dict[int, list[str]] = {}
         self._details: dict[str, dict[str, Any]] = {}
         self._taken = (len(self.text), len(self.reasoning))
@@ -73,7 +78,7 @@ class Builder:
         self._provider, self._backend, self._strategy = provider, backend, strategy
         self._calls.clear()
         self.finish = self.fault = self.usage = self.request_id = None
-        self.size = 0
+        self._kept_before = self.size
 
     def end(self) -> None:
         """The attempt is over: its segment and its usage are added to those before it."""
@@ -83,6 +88,7 @@ class Builder:
             made = Segment(start, end, self._strategy, self.finish_reason, usage, self.request_id, self._backend)
             self.segments = (*self.segments, made)
         self.spent += usage
+        self.usage = None
         self.requests, self._from = 0, (end, self._lengths[1])
 
     def _used(self) -> Usage:
@@ -97,7 +103,7 @@ class Builder:
     @property
     def shown(self) -> bool:
         """This attempt has given something already."""
-        return self.size > 0
+        return self.size > self._kept_before
 
     def add(self, chunk: Chunk) -> None:
         match chunk:
@@ -124,6 +130,7 @@ class Builder:
 
     def _grow(self, kind: int, text: str) -> None:
         self.size += len(text)
+        self.heard += len(text)
         self._lengths[kind] += len(text)
 
     def _add_call(self, chunk: CallDelta) -> None:
@@ -131,7 +138,9 @@ class Builder:
         call[0] = call[0] or chunk.id
         call[1] += chunk.name
         call[2] += chunk.arguments
-        self.size += len(chunk.id) + len(chunk.name) + len(chunk.arguments)
+        added = len(chunk.id) + len(chunk.name) + len(chunk.arguments)
+        self.size += added
+        self.heard += added
 
     @property
     def has_output(self) -> bool:

@@ -1,44 +1,45 @@
-"""How the reply of a turn is got: from which backend, asked for in which way, and who goes on where one fails."""
+"""How the reply of a turn is got: from which backend, in how many attempts, and who goes on where one fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from attrs import frozen
+from attrs import evolve
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task
+from agentkit._engine.course import Course
 from agentkit._engine.exchange import exchange
 from agentkit._engine.history import repair
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.rounds import driven, exchanged
-from agentkit._engine.seam import PrefixEcho
-from agentkit.effects import Flow, Now, do
+from agentkit._engine.seam import Joint, Strategy, strategy_name
+from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, ProviderError, ServerError
-from agentkit.events import Notice
-from agentkit.messages import Message, system
+from agentkit.events import Continuing, Notice
+from agentkit.messages import Message, system, user
 from agentkit.provider import Adapting, ChatRequest, Detecting, Exchanging
 from agentkit.usage import FinishReason
 
+_NO_WAY = "no way of continuing works with this backend"
 
-def answered(task: Task, journal: Journal, builder: Builder, *, resumed: bool) -> Flow[None]:
-    """Fill `builder` with the reply, from the first backend that gives it.
+
+def answered(task: Task, journal: Journal, builder: Builder, course: Course, *, resumed: bool) -> Flow[None]:
+    """Fill `builder` with the reply, from the first backend that gives it; `course.stopped` says why it is still cut.
 
     Raises:
-        AgentKitError: of the last one that was tried; what was delivered is in the builder.
+        AgentKitError: of the last backend that was tried; what was delivered is in the builder.
     """
-    lines = yield from _in_order(task)
-    for place, line in enumerate(lines):
+    left = yield from _in_order(task)
+    while True:
+        line = left.pop(0)
         try:
-            yield from _asked(task, journal, builder, line, resumed=resumed or place > 0)
+            yield from _Attempts(task, journal, builder, course, resumed=resumed).with_(line)
         except AgentKitError as error:
             yield from _failed(task, line, error)
-            following = lines[place + 1 :]
-            if not following or not _may_leave(task, builder, following[0], error):
+            if not left or not _may_leave(task, builder, error):
                 raise
-            yield Notice(f"{line.backend} failed ({error}); {following[0].backend} goes on")
+            resumed = True
+            yield Notice(f"{line.backend} failed ({error}); {left[0].backend} goes on")
         else:
             line.learnt.failures = 0
             return
@@ -62,91 +63,192 @@ def _failed(task: Task, line: Line, error: AgentKitError) -> Flow[None]:
         line.learnt.rests_until = now + task.fallback.cool_down
 
 
-def _may_leave(task: Task, builder: Builder, following: Line, error: AgentKitError) -> bool:
-    """Whether the next backend may go on: always before the first word, after it only where it can."""
+def _may_leave(task: Task, builder: Builder, error: AgentKitError) -> bool:
+    """Whether the next backend may go on: always before the first word, later where there are words to go on from."""
     if not isinstance(error, task.fallback.errors):
         return False
-    if not builder.has_output:
-        return True
-    able = following.provider.capabilities(following.model).prefix and bool(builder.text)
-    return able and task.fallback.after_output == "continue"
+    return not builder.has_output or (bool(builder.text) and task.fallback.after_output == "continue")
 
 
-def _asked(task: Task, journal: Journal, builder: Builder, line: Line, *, resumed: bool) -> Flow[None]:
-    """Let one backend answer, once it is known what it is, and without what it turns out not to take."""
-    line = line.informed()
-    if isinstance(line.provider, Detecting):
-        line = yield from _detected(line, line.provider, builder)
-    while True:
-        approach = _approach(task, journal, builder, line, resumed=resumed)
-        builder.begin(line.provider.name, line.backend, approach.strategy)
-        try:
-            yield from _exchanged(line, approach, builder)
-            return
-        except ProviderError as error:
-            change = _change(line, builder, error)
-            if change is None:
-                raise
-            yield Notice(change)
+class _Attempts:
+    """The attempts at one reply with one backend."""
+
+    def __init__(self, task: Task, journal: Journal, builder: Builder, course: Course, *, resumed: bool) -> None:
+        self._task = task
+        self._journal = journal
+        self._builder = builder
+        self._course = course
+        self._again = "restart" if resumed else "first"
+        self._began: float | None = None
+
+    def with_(self, line: Line) -> Flow[None]:
+        """Ask until the reply is whole or there is a reason to stop.
+
+        Raises:
+            AgentKitError: the backend failed, and the settings do not say to leave it at that.
+        """
+        line = line.informed()
+        if isinstance(line.provider, Detecting):
+            line = yield from self._detected(line, line.provider)
+        reason: str | None = None
+        while True:
+            approach = self._approach(line)
+            if approach is None:
+                self._course.stopped = _NO_WAY
+                return
+            if reason is not None:
+                yield from self._announced(approach, reason)
+            lost = yield from self._one(line, approach)
             line = line.informed()
+            if lost == "":
+                continue
+            reason = lost or self._course.cut(line, self._builder)
+            self._builder.end()
+            if reason is None or (yield from self._is_over(line, reason)):
+                return
+
+    def _one(self, line: Line, approach: Approach) -> Flow[str | None]:
+        """One attempt: None where it came to its end, else why it did not; "" where it does not count."""
+        builder, course = self._builder, self._course
+        builder.begin(line.provider.name, line.backend, approach.name)
+        try:
+            yield from self._exchanged(line, approach)
+        except AgentKitError as error:
+            change = self._change(line, error)
+            if change is not None:
+                yield Notice(change)
+                return ""
+            return self._kept(error)
+        failure = approach.failure
+        if failure is None or approach.strategy is None:
+            return None
+        course.failed(line, approach.strategy)
+        yield Notice(f"{line.backend} does not continue by {approach.name}: {failure}")
+        return ""
+
+    def _kept(self, error: AgentKitError) -> str:
+        """What becomes of an error: it is gone over, or ends the reply as it stands, or is raised."""
+        course, builder = self._course, self._builder
+        if course.bridges(error, builder):
+            course.broken = error
+            return str(error)
+        if not course.attempts:
+            raise error
+        match course.after_error(error, builder):
+            case "raise":
+                raise error
+            case "return_partial":
+                course.error = error
+                return str(error)
+            case "retry":
+                return str(error)
+
+    def _is_over(self, line: Line, reason: str) -> Flow[bool]:
+        """No other attempt is to be made, for a reason; otherwise what there is to do before it."""
+        course = self._course
+        if course.error is not None:
+            course.stopped = reason
+            return True
+        now = 0.0
+        if course.settings.max_seconds is not None:
+            now = yield from do(Now())
+            self._began = now if self._began is None else self._began
+        stopped = course.end(line, self._builder, now - (self._began or now))
+        if stopped is not None:
+            if course.broken is not None:
+                raise course.broken
+            course.stopped = f"{reason}; {stopped}" if stopped else reason
+            return True
+        course.broken = None
+        course.attempts += 1
+        return False
+
+    def _announced(self, approach: Approach, reason: str) -> Flow[None]:
+        course = self._course
+        pause = course.pause()
+        yield Continuing(course.attempts, approach.name, reason)
+        if course.settings.on_progress is not None:
+            _ = course.settings.on_progress(course.progress(approach.name, reason, self._builder))
+        if pause:
+            yield from do(Sleep(pause))
+
+    def _detected(self, line: Line, provider: Detecting) -> Flow[Line]:
+        """Ask the server what it is; what that takes does not count as part of the reply."""
+        found = yield from driven(line, provider.detect(line.model), Builder(self._builder.turn_id), None)
+        learnt = line.learnt
+        learnt.model, learnt.window, learnt.provider = found.model, found.window, found.provider
+        return line.informed()
+
+    def _exchanged(self, line: Line, approach: Approach) -> Flow[None]:
+        builder = self._builder
+        if isinstance(line.provider, Exchanging):
+            yield from exchanged(line, line.provider, approach.request, builder, approach.joint())
+        else:
+            yield from exchange(line, approach.request, builder, approach.joint)
+        if builder.finish is not None and builder.finish.reason is FinishReason.ERROR:
+            raise ServerError(f"{line.provider.name} gave up in the middle of the reply: {builder.finish.raw!r}")
+
+    def _change(self, line: Line, error: AgentKitError) -> str | None:
+        """Do without what the server has just refused, from now on; what that is, in words."""
+        provider = line.provider
+        if self._builder.shown or not isinstance(error, ProviderError) or not isinstance(provider, Adapting):
+            return None
+        adapted = provider.adapted(line.model, error)
+        if adapted is None:
+            return None
+        line.learnt.provider, change = adapted
+        return change
+
+    def _approach(self, line: Line) -> Approach | None:
+        """From the beginning, or on from what the reply has come to; None where no way of that is left."""
+        course, partial = self._course, self._builder.so_far()
+        if partial is None or not partial.text:
+            return Approach(self._request(line), "again" if course.attempts else self._again)
+        strategy = course.strategy(line, partial.text)
+        if strategy is None:
+            return None
+        instruction = course.instruction(strategy, partial.text)
+        asked = [partial] if instruction is None else [partial, user(instruction)]
+        request = evolve(self._request(line, asked), prefix=instruction is None)
+        return Approach(request, strategy_name(strategy), strategy, partial, course)
+
+    def _request(self, line: Line, more: list[Message] | None = None) -> ChatRequest:
+        messages = repair(tuple(self._journal.history))
+        if self._journal.system:
+            messages.insert(0, system(self._journal.system))
+        messages += more or []
+        stream = line.provider.capabilities(line.model).stream
+        return ChatRequest(model=line.model, messages=messages, options=self._course.options, stream=stream)
 
 
-def _detected(line: Line, provider: Detecting, builder: Builder) -> Flow[Line]:
-    """Ask the server what it is; what that takes does not count as part of the reply."""
-    found = yield from driven(line, provider.detect(line.model), Builder(builder.turn_id))
-    learnt = line.learnt
-    learnt.model, learnt.window, learnt.provider = found.model, found.window, found.provider
-    return line.informed()
-
-
-def _exchanged(line: Line, approach: Approach, builder: Builder) -> Flow[None]:
-    if isinstance(line.provider, Exchanging):
-        yield from exchanged(line, line.provider, approach.request, builder)
-    else:
-        yield from exchange(line, approach.request, builder, approach.new_echo)
-    if builder.finish is not None and builder.finish.reason is FinishReason.ERROR:
-        raise ServerError(f"{line.provider.name} gave up in the middle of the reply: {builder.finish.raw!r}")
-
-
-def _change(line: Line, builder: Builder, error: ProviderError) -> str | None:
-    """Do without what the server has just refused, from now on; what that is, in words."""
-    if builder.shown or not isinstance(line.provider, Adapting):
-        return None
-    adapted = line.provider.adapted(line.model, error)
-    if adapted is None:
-        return None
-    line.learnt.provider, change = adapted
-    return change
-
-
-@frozen(kw_only=True)
 class Approach:
-    """How the reply is asked for."""
+    """How one attempt is asked for, and how what comes is joined to what is there."""
 
-    request: ChatRequest
-    strategy: str = "first"
-    new_echo: Callable[[], PrefixEcho] | None = None
+    def __init__(
+        self,
+        request: ChatRequest,
+        name: str,
+        strategy: Strategy | None = None,
+        partial: Message | None = None,
+        course: Course | None = None,
+    ) -> None:
+        self.request = request
+        self.name = name
+        self.strategy = strategy
+        self._partial = partial
+        self._course = course
+        self._last: Joint | None = None
 
+    def joint(self) -> Joint | None:
+        """A fresh seam for each time the request is sent; None where there is nothing to join."""
+        if self.strategy is None or self._partial is None or self._course is None:
+            return None
+        text = self._partial.text
+        shape = self._course.follow(text)
+        self._last = Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)
+        return self._last
 
-def _approach(task: Task, journal: Journal, builder: Builder, line: Line, *, resumed: bool) -> Approach:
-    """From the beginning, or on from what a cut reply had come to."""
-    partial_reply = builder.so_far()
-    if partial_reply is None:
-        return Approach(request=_request(task, journal, line), strategy="restart" if resumed else "first")
-    repeats = line.provider.capabilities(line.model).repeats_prefix is not False
-    echo = partial(PrefixEcho, partial_reply.text, partial_reply.reasoning)
-    return Approach(
-        request=_request(task, journal, line, partial_reply), strategy="native", new_echo=echo if repeats else None
-    )
-
-
-def _request(task: Task, journal: Journal, line: Line, prefix: Message | None = None) -> ChatRequest:
-    messages = repair(tuple(journal.history))
-    if journal.system:
-        messages.insert(0, system(journal.system))
-    if prefix is not None:
-        messages.append(prefix)
-    stream = line.provider.capabilities(line.model).stream
-    return ChatRequest(
-        model=line.model, messages=messages, options=task.options, stream=stream, prefix=prefix is not None
-    )
+    @property
+    def failure(self) -> str | None:
+        """Why this way of continuing does not work, as the last answer showed."""
+        return None if self._last is None else self._last.joined.failure

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from agentkit._engine.journal import Journal, TurnState
 from agentkit._engine.line import Line
+from agentkit.continuation import Continuation
 from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
@@ -34,6 +35,7 @@ class Task:
     lines: tuple[Line, ...]
     """The ways to the backends, in the order to be tried."""
     fallback: Fallback = Fallback()
+    continuation: Continuation = Continuation()
     options: Options = field(factory=Options)
     ask: Message | None = None
     """The question; None asks the one found by `rewind` again, or finishes the last turn."""
@@ -69,9 +71,7 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
         return journal.turns[task.turn_id]
     known = _known_turn(task, journal)
     if known.outcome in UNFINISHED and journal.is_last(known):
-        line = task.line.informed()
-        continues = line.provider.capabilities(line.model).prefix and bool(known.last_reply().text)
-        yield from write(journal, [TurnResumed(known.turn_id, anew=not continues)])
+        yield from write(journal, [TurnResumed(known.turn_id, anew=not known.last_reply().text)])
     return known
 
 

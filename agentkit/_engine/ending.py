@@ -6,9 +6,10 @@ from attrs import frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
+from agentkit._engine.course import Course
 from agentkit._engine.journal import NOTHING, Journal, longer
 from agentkit.effects import Flow
-from agentkit.errors import AgentKitError, ProviderError, Unsupported
+from agentkit.errors import AgentKitError, IncompleteReply, ProviderError, Unsupported
 from agentkit.events import Reply
 from agentkit.store import Failure, Record, Replied, Rewound, TurnEnded
 from agentkit.usage import FinishReason, Outcome, Usage
@@ -40,9 +41,9 @@ def nothing(task: Task, error: AgentKitError | None) -> Ending:
 
 
 def commit(
-    task: Task,
     journal: Journal,
     builder: Builder,
+    course: Course,
     name: str,
     *,
     stopped: bool,
@@ -55,13 +56,15 @@ def commit(
     message = builder.message(interrupted=cut)
     if cut and longer(state.earlier, message) is state.earlier and state.earlier is not None:
         message = state.earlier
+    reason = None if cut else course.stopped
     ended = TurnEnded(
         builder.turn_id,
-        _outcome(builder, stopped=stopped, failed=error is not None),
-        builder.finish_reason,
+        _outcome(builder, reason, stopped=stopped, failed=error is not None),
+        builder.finish_reason if reason is None else FinishReason.LENGTH,
         builder.spent,
         (*state.segments, *builder.segments),
         None if error is None else failure_of(error),
+        reason=reason or "",
     )
     replied: list[Record] = [Replied(builder.turn_id, message)] if message.parts or not cut else []
     # What this backend can never be sent must not be in the way of every later turn; the journal keeps it.
@@ -82,15 +85,18 @@ def commit(
             ),
             lost,
         )
-    return Ending(journal.reply(state, name, error), error)
+    if error is None and reason is not None and course.is_owed_an_error(message.text):
+        error = IncompleteReply(f"the reply is cut: {reason}")
+        return Ending(journal.reply(state, name, error), error)
+    return Ending(journal.reply(state, name, error or course.error), error)
 
 
-def _outcome(builder: Builder, *, stopped: bool, failed: bool) -> Outcome:
+def _outcome(builder: Builder, reason: str | None, *, stopped: bool, failed: bool) -> Outcome:
     if stopped:
         return Outcome.INTERRUPTED
     if failed:
         return Outcome.INTERRUPTED if builder.has_output else Outcome.FAILED
-    return OUTCOMES[builder.finish_reason]
+    return OUTCOMES[builder.finish_reason] if reason is None else Outcome.TRUNCATED
 
 
 def failure_of(error: AgentKitError) -> Failure:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.line import Line, opened, persistent, reserved
-from agentkit._engine.seam import PrefixEcho
+from agentkit._engine.seam import Joint
 from agentkit.effects import Close, Flow, Read, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
@@ -18,10 +18,8 @@ from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, 
 _SHOWN = (TextDelta, ReasoningDelta, Notice)
 
 
-def exchange(
-    line: Line, request: ChatRequest, builder: Builder, new_echo: Callable[[], PrefixEcho] | None = None
-) -> Flow[None]:
-    """Fill `builder` with the answer to `request`, sending it again where that is safe; each attempt has its own echo.
+def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Callable[[], Joint | None]) -> Flow[None]:
+    """Fill `builder` with the answer to `request`, sending it again where that is safe; each attempt has its own seam.
 
     Raises:
         TransportError, ProviderError, LimitExceeded: after the last attempt; what was delivered is in the builder.
@@ -30,7 +28,7 @@ def exchange(
     yield from wire.notices
 
     def attempt() -> Flow[None]:
-        return _attempt(line, wire, builder, None if new_echo is None else new_echo())
+        return _attempt(line, wire, builder, new_joint())
 
     tokens = _rough_tokens(line, wire, request) if line.rate_limited else 0
     yield from persistent(
@@ -38,10 +36,10 @@ def exchange(
     )
 
 
-def _attempt(line: Line, wire: HTTPRequest, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+def _attempt(line: Line, wire: HTTPRequest, builder: Builder, joint: Joint | None) -> Flow[None]:
     try:
         head, opened_at = yield from opened(line, wire, builder)
-        yield from _receive(line, head, opened_at, builder, echo)
+        yield from _receive(line, head, opened_at, builder, joint)
     finally:
         yield from do(Close())
 
@@ -52,47 +50,53 @@ def _rough_tokens(line: Line, wire: HTTPRequest, request: ChatRequest) -> int:
     return len(wire.body) // 4 + max(request.options.max_tokens or 0, floor)
 
 
-def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, joint: Joint | None) -> Flow[None]:
     decoder = line.provider.decoder(head, max_line=line.limits.max_line_bytes)
     try:
-        yield from _read_on(line, decoder, Patience(line.timeouts, head, opened_at), builder, echo)
+        yield from _read_on(line, decoder, Patience(line.timeouts, head, opened_at), builder, joint)
     except (TransportError, ProviderError):
         # What came may be whole all the same: only the sign of the end was lost.
         rest = decoder.close()
         if not any(isinstance(chunk, Finish) for chunk in rest):
             raise
-        yield from deliver(rest, builder, echo)
+        yield from deliver(rest, builder, joint)
 
 
-def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, joint: Joint | None) -> Flow[None]:
     room = line.limits.max_reply_bytes
     held = room - room // 4  # what gives no content yet is kept as it is
     while builder.finish is None:
         data, now = yield from do(patience.read)
-        size = builder.size
-        yield from deliver(decoder.feed(data) if data else decoder.close(), builder, echo)
+        heard = builder.heard
+        yield from deliver(decoder.feed(data) if data else decoder.close(), builder, joint)
         if builder.fault is not None:
             fault, builder.fault = builder.fault, None
             raise fault
         room -= len(data)
-        if room < (0 if builder.size else held) or builder.size > line.limits.max_reply_chars:
+        if room < (0 if builder.heard else held) or builder.size > line.limits.max_reply_chars:
             raise LimitExceeded(_too_long(line.limits, builder))
-        patience.note(now, content=builder.size != size)
+        patience.note(now, content=builder.heard != heard)
 
 
-def deliver(chunks: Sequence[Chunk], builder: Builder, echo: PrefixEcho | None) -> Flow[None]:
+def deliver(chunks: Sequence[Chunk], builder: Builder, joint: Joint | None) -> Flow[None]:
     """Keep each chunk before it is shown: what the caller has seen is never lost."""
-    passed = chunks if echo is None else [each for chunk in chunks for each in echo.pass_on(chunk)]
-    for chunk in passed:
+    for chunk in chunks if joint is None else _joined(chunks, builder, joint):
         builder.add(chunk)
         if isinstance(chunk, _SHOWN):
             yield chunk
 
 
+def _joined(chunks: Sequence[Chunk], builder: Builder, joint: Joint) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if isinstance(chunk, TextDelta | ReasoningDelta):
+            builder.heard += len(chunk.text)
+        yield from joint.pass_on(chunk)
+
+
 def _too_long(limits: Limits, builder: Builder) -> str:
     if builder.size > limits.max_reply_chars:
         return f"the reply is longer than max_reply_chars={limits.max_reply_chars} allows"
-    part = "" if builder.size else "a quarter of "
+    part = "" if builder.heard else "a quarter of "
     return f"the answer is longer than {part}max_reply_bytes={limits.max_reply_bytes} allows"
 
 

@@ -53,6 +53,7 @@ class TurnState:
     usage: Usage = Usage()
     segments: tuple[Segment, ...] = ()
     failure: Failure | None = None
+    reason: str = ""
 
     def running(self) -> Message | None:
         """What was delivered since the last whole message."""
@@ -101,6 +102,8 @@ class Journal:
         self.usage = Usage()
         self.turns: dict[str, TurnState] = {}
         self.running: TurnState | None = None
+        self.unfit: set[tuple[str, str]] = set()
+        """Backends, and ways of continuing that were seen to fail with them; known as long as the process lives."""
 
     def replay(self, entries: Sequence[Entry]) -> None:
         """Apply what is new among `entries`."""
@@ -183,6 +186,7 @@ class Journal:
         turn.finish_reason = record.finish_reason
         turn.segments = record.segments
         turn.failure = record.failure
+        turn.reason = record.reason
         self.usage += record.usage
         turn.usage += record.usage
         self.running = None
@@ -218,4 +222,5 @@ class Journal:
             conversation=conversation,
             segments=turn.segments,
             error=error,
+            reason=turn.reason or None,
         )

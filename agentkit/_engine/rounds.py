@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.exchange import deliver
 from agentkit._engine.line import Line, persistent, reserved, whole
+from agentkit._engine.seam import Joint
 from agentkit.effects import Flow, Sleep, do
 from agentkit.errors import AgentKitError, ProtocolError
 from agentkit.errors import TimeoutError as LimitReached
@@ -16,18 +17,20 @@ from agentkit.provider import Answered, Call, ChatRequest, Chunk, Exchanging, Fa
 T = TypeVar("T")
 
 
-def exchanged(line: Line, provider: Exchanging, request: ChatRequest, builder: Builder) -> Flow[None]:
+def exchanged(
+    line: Line, provider: Exchanging, request: ChatRequest, builder: Builder, joint: Joint | None
+) -> Flow[None]:
     """Fill `builder` with a reply of several requests.
 
     Raises:
         AgentKitError: a request was refused, or the reply did not come to an end.
     """
-    yield from driven(line, provider.exchange(request), builder)
+    yield from driven(line, provider.exchange(request), builder, joint)
     if builder.finish is None:
         raise ProtocolError(f"{line.provider.name} gave no end of the reply")
 
 
-def driven(line: Line, rounds: Rounds[T], builder: Builder) -> Flow[T]:
+def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Joint | None) -> Flow[T]:
     """Make the calls of `rounds`, keep and show its chunks, and return what it comes to."""
     total = _Total(line)
     answer: Answered | None = None
@@ -40,14 +43,16 @@ def driven(line: Line, rounds: Rounds[T], builder: Builder) -> Flow[T]:
                 return cast("T", end.value)
             answer = thrown = None
             try:
-                answer = yield from _done(line, wanted, builder, total)
+                answer = yield from _done(line, wanted, builder, joint, total)
             except AgentKitError as error:
                 thrown = error
     finally:
         rounds.close()
 
 
-def _done(line: Line, wanted: Chunk | Call | Wait, builder: Builder, total: _Total) -> Flow[Answered | None]:
+def _done(
+    line: Line, wanted: Chunk | Call | Wait, builder: Builder, joint: Joint | None, total: _Total
+) -> Flow[Answered | None]:
     match wanted:
         case Call():
             return (yield from _called(line, wanted, builder, total))
@@ -56,7 +61,7 @@ def _done(line: Line, wanted: Chunk | Call | Wait, builder: Builder, total: _Tot
         case Fault():
             raise wanted.error
         case _:
-            yield from deliver((wanted,), builder, None)
+            yield from deliver((wanted,), builder, joint)
     return None
 
 

@@ -14,6 +14,7 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.admission import admitted
 from agentkit._engine.answering import answered
 from agentkit._engine.beginning import Task, begin
+from agentkit._engine.course import Course
 from agentkit._engine.ending import Ending, commit, nothing
 from agentkit._engine.journal import Journal, TurnState
 from agentkit.effects import Flow, Keep, Release, Stopped, do
@@ -69,6 +70,7 @@ def _told_again(reply: Reply) -> Flow[Ending]:
 def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[Ending]:
     """Let a backend answer, and commit what came of it."""
     partial = state.running()
+    course = Course(task.continuation, task.options, state.asked.text, state.turn_id, journal.unfit)
     builder = Builder(state.turn_id)
     if partial is not None:
         builder = Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning)
@@ -78,15 +80,15 @@ def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[E
         for carried in builder.text:
             yield TextDelta(carried)
         yield from do(Keep(builder))
-        yield from answered(task, journal, builder, resumed=state.resumed)
+        yield from answered(task, journal, builder, course, resumed=state.resumed)
     except Stopped:
         stopped = True
     except AgentKitError as failure:
         error = failure
     except BaseException:
-        _ = yield from _committed(journal, partial_of(commit, task, journal, builder, name, stopped=True))
+        _ = yield from _committed(journal, partial_of(commit, journal, builder, course, name, stopped=True))
         raise
-    ended = partial_of(commit, task, journal, builder, name, stopped=stopped, error=error)
+    ended = partial_of(commit, journal, builder, course, name, stopped=stopped, error=error)
     return (yield from _committed(journal, ended))
 
 

@@ -291,9 +291,10 @@ def test_what_broke_off_with_calls_only_is_not_continued_elsewhere() -> None:
         Stage([SSE, call, ConnectionLost("gone")]).run(turn(task(lines=lines({}, {})), Journal()))
 
 
-def test_a_backend_that_cannot_continue_is_not_asked_to() -> None:
-    unable = OpenAIChat(base_url="http://127.0.0.1:1/v1")
-    with pytest.raises(ConnectionLost):
-        Stage([SSE, delta("half"), ConnectionLost("gone")]).run(
-            turn(task(lines=lines({}, {"provider": unable})), Journal())
-        )
+def test_the_next_backend_goes_on_in_its_own_way() -> None:
+    plain = OpenAIChat(base_url="http://127.0.0.1:1/v1")
+    said = "The keeper climbs the stair and "
+    stage = Stage([SSE, delta(said), ConnectionLost("gone"), SSE, delta(f"{said}lights the lamp.") + finish()])
+    reply = stage.run(turn(task(lines=lines({}, {"provider": plain})), Journal()))
+    assert reply.text == f"{said}lights the lamp."
+    assert [segment.strategy for segment in reply.segments] == ["first", "echo"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from attrs import evolve
 from stepping import PROVIDER, SSE, Journal, Rewind, Stage, delta, event, finish, task
 
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
+from agentkit.continuation import Continuation
 from agentkit.effects import Append, Brake, Open, Settle, Sleep, Stopped
 from agentkit.errors import (
     AgentKitError,
@@ -25,7 +29,7 @@ from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta, TurnFin
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.options import Limits, Options, RetryPolicy, Timeouts
 from agentkit.provider import ResponseHead
-from agentkit.providers.openai_chat import OpenAIChat
+from agentkit.providers.openai_chat import SIM, OpenAIChat
 from agentkit.store import (
     Configured,
     Imported,
@@ -42,6 +46,7 @@ from agentkit.store import (
 from agentkit.usage import FinishReason, Outcome, Usage
 
 WHOLE = [SSE, delta("Hel"), delta("lo") + finish()]
+OFF = Continuation(max_attempts=0)
 
 
 def failing(status: int, body: bytes = b"{}", **headers: str) -> list[object]:
@@ -80,7 +85,7 @@ def test_the_usage_of_the_backend_is_kept_and_a_missing_one_is_estimated() -> No
     ],
 )
 def test_the_outcome_follows_the_finish_reason(reason: str, outcome: Outcome, finished: FinishReason) -> None:
-    reply = Stage([SSE, delta("x") + finish(reason)]).run(turn(task(), Journal()))
+    reply = Stage([SSE, delta("x") + finish(reason)]).run(turn(task(continuation=OFF), Journal()))
     assert (reply.outcome, reply.finish_reason) == (outcome, finished)
     assert reply.message.meta["openai"]["finish_reason"] == reason
 
@@ -296,7 +301,7 @@ def test_tool_calls_are_part_of_the_message_and_cut_ones_are_not() -> None:
     cut = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "rain", "arguments": '{"city": "Os'}}]}
     reply = Stage([SSE, delta("", **call) + finish("tool_calls")]).run(turn(task(), Journal()))
     assert reply.message.tool_calls == (ToolCall("a", "rain", {"city": "Oslo"}, raw='{"city": "Oslo"}'),)
-    cut_reply = Stage([SSE, delta("", **cut) + finish("length")]).run(turn(task(), Journal()))
+    cut_reply = Stage([SSE, delta("", **cut) + finish("length")]).run(turn(task(continuation=OFF), Journal()))
     assert (cut_reply.message.tool_calls, cut_reply.outcome) == ((), Outcome.TRUNCATED)
 
 
@@ -463,12 +468,15 @@ def test_resume_strips_what_the_backend_repeats() -> None:
     ):
         reply = Stage([SSE, answer], dead).run(turn(task(None), Journal()))
         assert reply.text == "The quick brown fox"
-    odd = delta("", reasoning="I th" + "ink") + delta("The ") + delta("fox") + finish()
-    reply = Stage([SSE, odd], dead).run(turn(task(None), Journal()))
-    assert (reply.text, reply.reasoning) == ("The quick brown The fox", "I think")
-    held = delta("", reasoning="I") + delta("The ") + finish()
-    reply = Stage([SSE, held], dead).run(turn(task(None), Journal()))
-    assert (reply.text, reply.reasoning) == ("The quick brown The ", "I thI")
+
+
+def test_thinking_goes_on_without_what_is_repeated() -> None:
+    dialect = evolve(SIM, capabilities=evolve(SIM.capabilities, repeats_prefix=True))
+    line = {"provider": OpenAIChat(base_url="http://127.0.0.1:1/v1", dialect=dialect)}
+    dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "The quick brown ", "I th")]
+    answer = delta("", reasoning="I th" + "ink") + delta("The quick brown fox") + finish()
+    reply = Stage([SSE, answer], dead).run(turn(task(None, line=line), Journal()))
+    assert (reply.text, reply.reasoning) == ("The quick brown fox", "I think")
 
 
 def test_resume_begins_anew_where_there_is_no_text_to_go_on_from() -> None:
@@ -483,18 +491,16 @@ PLAIN = OpenAIChat(base_url="http://127.0.0.1:1/v1")
 """A backend that cannot go on from where a reply stopped."""
 
 
-def test_a_reply_begun_anew_never_leaves_fewer_words_than_there_were() -> None:
-    dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "one two three")]
-    line = {"provider": PLAIN}
-    for answer, kept in (("four", "one two three"), ("four five six seven", "four five six seven")):
-        stage, journal = Stage([SSE, delta(answer), ConnectionLost("gone")], dead), Journal()
-        with pytest.raises(ConnectionLost) as caught:
-            stage.run(turn(task(None, line=line), journal))
-        assert caught.value.reply is not None
-        assert caught.value.reply.text == journal.messages[-1].text == kept
-        assert journal.messages[-1].interrupted
-    whole = Stage([SSE, delta("short") + finish()], dead).run(turn(task(None, line=line), Journal()))
-    assert (whole.text, whole.segments[-1].strategy) == ("short", "restart")
+def test_what_a_backend_cannot_go_on_from_is_asked_for_in_words() -> None:
+    dead = [TurnStarted("t1", user("hello")), PartialReply("t1", "The keeper climbs the stair and ")]
+    quote = "The keeper climbs the stair and "
+    stage, journal = Stage([SSE, delta(quote + "lights") + delta(" the lamp.") + finish()], dead), Journal()
+    reply = stage.run(turn(task(None, line={"provider": PLAIN}), journal))
+    assert (reply.text, reply.segments[-1].strategy) == ("The keeper climbs the stair and lights the lamp.", "echo")
+    sent = json.loads(next(effect.request.body for effect in stage.effects if isinstance(effect, Open)))
+    assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "user"]
+    assert sent["messages"][2]["content"].endswith(f"\n\n{quote}")
+    assert [message.text for message in journal.messages] == ["hello", reply.text]
 
 
 def test_a_process_killed_while_a_reply_is_begun_anew_leaves_the_longer_one() -> None:

@@ -1,0 +1,208 @@
+"""The course of one reply over several attempts: when it goes on, in which way, and why it stops."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import cast
+
+from attrs import evolve
+
+from agentkit._engine.accumulate import Builder
+from agentkit._engine.line import Line
+from agentkit._engine.seam import Echo, Native, Overlap, Shape, Strategy, rungs, strategy_name
+from agentkit._engine.seam.guards import no_progress, repetition
+from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_instruction
+from agentkit._engine.seam.truncation import truncation
+from agentkit.continuation import ON_ERROR, Continuation, OnError, Progress
+from agentkit.errors import AgentKitError, InvalidInput, ProtocolError, TransportError
+from agentkit.messages import ToolCall
+from agentkit.options import Options
+from agentkit.provider import Capabilities
+from agentkit.usage import FinishReason
+
+_LEAST_CAP = 1024
+_EFFORTLESS = "low"
+
+
+class Course:
+    """One reply's way through its attempts."""
+
+    def __init__(
+        self, settings: Continuation, options: Options, question: str, turn_id: str, unfit: set[tuple[str, str]]
+    ) -> None:
+        self.settings = settings
+        self.options = options
+        """Of the next attempt; a larger cap than the caller's where a smaller one gave nothing that can be used."""
+        self.attempts = 0
+        """Continuations so far."""
+        self.stopped: str | None = None
+        """Why the reply is still cut."""
+        self.error: AgentKitError | None = None
+        """What ended the reply and is not raised."""
+        self.broken: AgentKitError | None = None
+        """What is gone over by the next attempt, and raised where there is none."""
+        self.shape: Shape | None = None
+        self._question = question
+        self._turn_id = turn_id
+        self._unfit = unfit
+        """Ways that were seen to fail in this conversation, by backend."""
+        self._thought_only = 0
+        self._from = 0
+
+    def strategy(self, line: Line, text: str) -> Strategy | None:
+        """How this backend is asked to go on from `text`; None where every way has failed."""
+        can = line.provider.capabilities(line.model)
+        failed = {way for backend, way in self._unfit if backend == line.backend}
+        ways = rungs(prefix=can.prefix, failed=failed)
+        wanted = self.settings.strategy
+        if wanted != "auto":
+            ways = tuple(way for way in ways if way == wanted)
+        if not ways:
+            return None
+        match ways[0]:
+            case "native":
+                return Native(can.repeats_prefix)
+            case "echo" if self.settings.prompt is None and (quote := echo_quote(text)) is not None:
+                return Echo(quote)
+            case _:
+                return Overlap()
+
+    def instruction(self, strategy: Strategy, text: str) -> str | None:
+        """What is said to the model; None where the text itself says it."""
+        if isinstance(strategy, Native):
+            return None
+        own = self.settings.prompt
+        if own is None:
+            return echo_instruction(strategy.quote) if isinstance(strategy, Echo) else plain_instruction()
+        if isinstance(own, str):
+            return own
+        said: object = own(self.attempts, self.settings.max_attempts, text, self._question)
+        if not isinstance(said, str) or not said.strip():
+            raise InvalidInput(f"the prompt function of the continuation returned {said!r:.80}, not a text")
+        return said
+
+    def failed(self, line: Line, strategy: Strategy) -> None:
+        """This way does not work with this backend: not to be tried again in this conversation."""
+        self._unfit.add((line.backend, strategy_name(strategy)))
+
+    def cut(self, line: Line, builder: Builder) -> str | None:
+        """Why the reply as it stands counts as cut; None where it is whole."""
+        calls = builder.calls()
+        if calls:
+            return "a tool call is cut" if any(map(is_cut, calls)) else None
+        reason, can = builder.finish_reason, line.provider.capabilities(line.model)
+        if reason is FinishReason.LENGTH:
+            return "the backend's limit of tokens"
+        text = "".join(builder.text)
+        if not self.settings.detect or not text:
+            return None
+        self.follow(text)
+        cap, used = _cap(self.options, can), builder.usage
+        tokens = None if used is None else used.output_tokens
+        return truncation(cast("Shape", self.shape), reason, output_tokens=tokens, max_tokens=cap)
+
+    def follow(self, text: str) -> Shape:
+        """The shape of the reply; made when it is first needed, and followed by the seams from then on."""
+        if self.shape is None:
+            self.shape = Shape(text)
+        return self.shape
+
+    def end(self, line: Line, builder: Builder, seconds: float) -> str | None:
+        """Why no other attempt is made; None where there is to be one. Prepares the options of that."""
+        if not self.settings.max_attempts:
+            return ""
+        text = "".join(builder.text)
+        added, self._from = text[self._from :], len(text)
+        wordless = not text or any(is_cut(call) for call in builder.calls())
+        if wordless:
+            if not self._enlarge(line):
+                return "it thought up to the limit and came to no answer" if not text else "the tool call was cut again"
+        elif self.attempts and (why := no_progress(added) or repetition(text, len(added))):
+            return why
+        return self._limit(builder, seconds)
+
+    def _enlarge(self, line: Line) -> bool:
+        """A larger cap, and less effort where there is the switch: to go on as before would end in the same place."""
+        self._thought_only += 1
+        if self._thought_only > 2 or (self._thought_only > 1 and self.options.max_tokens is None):  # noqa: PLR2004 - twice is all
+            return False
+        most = line.provider.capabilities(line.model).max_output
+        if self.options.max_tokens is not None:
+            cap = max(self.options.max_tokens * 4, _LEAST_CAP)
+            self.options = evolve(self.options, max_tokens=cap if most is None else max(min(cap, most), 1))
+        if self.options.reasoning_effort != "none":
+            self.options = evolve(self.options, reasoning_effort=_EFFORTLESS)
+        return True
+
+    def _limit(self, builder: Builder, seconds: float) -> str | None:
+        settings, spent = self.settings, builder.spent
+        if self.attempts >= settings.max_attempts:
+            return f"max_attempts={settings.max_attempts} continuations were made"
+        if settings.max_tokens is not None and spent.output_tokens >= settings.max_tokens:
+            return f"max_tokens={settings.max_tokens} of the whole reply is reached"
+        if settings.max_seconds is not None and seconds >= settings.max_seconds:
+            return f"max_seconds={settings.max_seconds:g} is reached"
+        if settings.max_cost is not None and settings.price is not None:
+            cost = settings.price(spent)
+            if cost >= settings.max_cost:
+                return f"max_cost={settings.max_cost:g} is reached"
+        return None
+
+    def pause(self) -> float:
+        """Seconds before the next attempt."""
+        delay = self.settings.delay
+        if not isinstance(delay, tuple):
+            return delay
+        share = zlib.crc32(f"{self._turn_id}+{self.attempts}".encode()) / 2**32
+        return delay[0] + (delay[1] - delay[0]) * share
+
+    def progress(self, strategy: str, reason: str, builder: Builder) -> Progress:
+        return Progress(
+            attempt=self.attempts,
+            max_attempts=self.settings.max_attempts,
+            strategy=strategy,
+            reason=reason,
+            text="".join(builder.text),
+            usage=builder.spent,
+        )
+
+    def after_error(self, error: AgentKitError, builder: Builder) -> OnError:
+        """What becomes of a continuation that failed."""
+        policy = self.settings.on_error
+        if not callable(policy):
+            return policy
+        said = policy(error, self.progress("", str(error), builder))
+        if said not in ON_ERROR:
+            raise InvalidInput(f"on_error returned {said!r:.80}, not one of {', '.join(ON_ERROR)}") from error
+        return said
+
+    def is_owed_an_error(self, text: str) -> bool:
+        """A reply that is cut all the same is not what was asked for: always where it came to no words at all."""
+        return self.settings.ensure_complete or (not text and self.settings.max_attempts > 0)
+
+    def bridges(self, error: AgentKitError, builder: Builder) -> bool:
+        """A connection that broke in mid-reply is to be gone over as a cut is."""
+        lost = isinstance(error, TransportError | ProtocolError)
+        return lost and self.settings.on_disconnect == "continue" and bool(builder.text)
+
+
+def is_cut(call: ToolCall) -> bool:
+    """The arguments end before their end. What is wrong in another way is the model's mistake, and it is told so."""
+    if call.raw is None or not call.broken:
+        return False
+    text = call.raw.rstrip()
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text) or error.msg.startswith("Unterminated string")
+    except RecursionError:
+        pass
+    return False
+
+
+def _cap(options: Options, can: Capabilities) -> int | None:
+    """The tokens at which the backend cuts this reply, where it is asked to."""
+    if options.max_tokens is None or not can.max_tokens:
+        return None
+    return max(options.max_tokens, can.min_output or 0)
