@@ -263,6 +263,8 @@ def _kind(status: int, facts: Facts) -> type[ProviderError]:
     match status:
         case 401 | 403:
             return AuthError
+        case 400 if facts.type == "no_db_connection":  # LiteLLM looks for a key that it does not know in a database
+            return AuthError
         case 402:
             return QuotaExceeded
         case 429:

@@ -94,13 +94,13 @@ def exchanges(peer: Peer, server: str) -> dict[str, Any]:
         "server": server,
         "backend": peer.backend,
         "model": peer.model,
-        "exchanges": [_exchange(peer, question, settings) for question, settings in asked],
+        "exchanges": [_exchange(peer, *each) for each in asked if peer.ask(each[0], **each[1]).error is None],
         "errors": [_refusal(answer) for answer in _refused(peer)],
     }
 
 
 def _exchange(peer: Peer, question: str, settings: dict[str, Any]) -> dict[str, Any]:
-    peer.ask(question, **settings).whole()  # from here on the prompt is cached, and counted alike
+    """One that was asked before: its prompt is cached, and counted alike by both."""
     whole, stream = (peer.ask(question, stream=stream, **settings).whole() for stream in (False, True))
     return {
         "stream": _steady(stream).splitlines(),
@@ -125,6 +125,7 @@ def _steady(answer: Answer) -> str:
 
 def _refused(peer: Peer) -> list[Answer]:
     answers = [
+        peer.ask(QUESTION, extra={"tools": [ADD]}),
         peer.ask("river " * peer.overflow_words),
         peer.ask("Hello", model="no-such-model"),
         peer.ask("Hello", max_tokens=10_000_000),
