@@ -191,6 +191,7 @@ def _sim() -> Parser:
     parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one gives other replies")
     parser.add_argument("--pace", type=float, default=0.0, metavar="SECONDS", help="seconds per token (%(default)s)")
+    parser.add_argument("--profile", default="openai", metavar="NAME", help="what the plain /v1 is (%(default)s)")
     return parser
 
 
@@ -216,5 +217,5 @@ _COMMANDS: dict[str, Callable[[], Parser]] = {
 _WITH_VALUE = frozenset(
     name
     for names in ("-m --model -s --system -n --name", "--max-tokens --temperature --base-url --pace", "--store --host")
-    for name in [*names.split(), "--port", "--seed"]
+    for name in [*names.split(), "--port", "--seed", "--profile"]
 )

@@ -25,7 +25,7 @@ def serve(arguments: Namespace) -> int:
 
     if not 0 <= arguments.port <= HIGHEST_PORT:
         raise UsageError(f"--port must be 0 to {HIGHEST_PORT}, not {arguments.port}")
-    simulator = Simulator(seed=arguments.seed, pace=arguments.pace)
+    simulator = Simulator(seed=arguments.seed, pace=arguments.pace, profile=arguments.profile)
     with contextlib.suppress(KeyboardInterrupt):  # where the loop takes no signal handlers
         asyncio.run(_serve(simulator, arguments))
     return _codes.OK

@@ -17,8 +17,6 @@ from agentkit.sim.talk import Failure
 from agentkit.sim.wire import Wire
 
 _HARMONY_WORDS = frozenset({"low", "medium", "high"})
-_TOOL_CALL_ENDS = 200_012
-"""The control token of harmony that ends a tool call."""
 _UVICORN = {"server": "uvicorn"}
 _FIELDS_OF_OPENAI = frozenset(
     {

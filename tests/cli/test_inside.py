@@ -486,6 +486,7 @@ def test_the_server_refuses(call: Run) -> None:
     assert call("sim", "serve", "--port", "70000").code == 2
     assert call("sim", "serve", "--host", "0.0.0.0").code == 2
     assert call("sim", "serve", "--pace", "-1").code == 2
+    assert "there are openai, vllm-0.11" in call("sim", "serve", "--profile", "vllm").err
     assert call("sim").code == 2
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

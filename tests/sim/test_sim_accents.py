@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from accent_client import OPENAI_LIKE, chat, path_of, send, stream
 from attrs import field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sim_client import assistant, tool_schema, user
 
 from agentkit.sim import Simulator
@@ -241,8 +243,11 @@ DEFAULTS = {"transformers": 1024, "mlx": 512, "parallax-2025": 2048, "parallax-2
 
 @pytest.mark.parametrize("profile", OPENAI_LIKE)
 def test_which_name_of_the_limit_counts(profile: str) -> None:
+    def fields(name: str) -> dict[str, Any]:
+        return {name: 2}
+
     got = tuple(
-        chat(profile, "write 30 words", **{name: 2}).value["usage"]["completion_tokens"]
+        chat(profile, "write 30 words", **fields(name)).value["usage"]["completion_tokens"]
         for name in ("max_tokens", "max_completion_tokens")
     )
     assert got == LIMITS[profile]
@@ -660,3 +665,34 @@ def test_a_model_that_is_not_there() -> None:
     listed = send(simulator, "GET", "/vllm-0.33/v1/models").value["data"]
     assert [entry["id"] for entry in listed] == ["mine", "yours"]
     assert send(simulator, "GET", "/vllm-0.33/v1/models/sim").status == 404
+
+
+FIELDS = [
+    "model", "messages", "stream", "stream_options", "tools", "tool_choice", "max_tokens", "reasoning_effort", "stop",
+    "response_format", "chat_template_kwargs", "continue_final_message", "add_generation_prompt", "echo", "n",
+    "logprobs", "include_reasoning", "prompt", "content", "with_pieces",
+]  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "x", "low", "required", "sim", "gpt-oss"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*FIELDS, "role", "type"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+HISTORIES = st.lists(
+    st.sampled_from(
+        [user("say hi"), assistant("hi"), assistant("", reasoning="hm"), {"role": "system", "content": "x"}]
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("profile", OPENAI_LIKE)
+@settings(max_examples=40, deadline=None)
+@given(fields=st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5), messages=HISTORIES | VALUES)
+def test_whatever_json_comes_is_answered(profile: str, fields: dict[str, Any], messages: Any) -> None:
+    simulator = Simulator(window=64)
+    body = {"model": "gpt-oss", "messages": messages, **fields}
+    base = f"/{profile}"
+    for path in (path_of(profile), f"{base}/tokenize", f"{base}/apply-template", f"{base}/api/show"):
+        assert send(simulator, "POST", path, body).status in (200, 400, 404, 422, 500)

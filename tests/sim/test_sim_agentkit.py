@@ -27,6 +27,7 @@ from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult
 from agentkit.options import Options
 from agentkit.provider import CallDelta, ChatRequest, Fault, Finish, Provider, ResponseHead, UsageReport
 from agentkit.providers import get_provider
+from agentkit.providers._identify import identify, next_probe
 from agentkit.sim import SimServer, Simulator
 from agentkit.sim.profiles import PROFILES
 
@@ -252,6 +253,23 @@ def test_harmony_that_leaks_is_cleaned_where_it_is_known_to(profile: str, model:
     called = exchange(profile, user(f"leak harmony. {CALL}"), model=model, tools=[TOOL])
     ((_, name, arguments),) = called.calls.values()
     assert (name, json.loads(arguments), called.finish) == ("weather", {"city": "Oslo, Norway"}, "tool_calls")
+
+
+KNOWN = [name for name in OPENAI_LIKE if name not in ("openai", "gravixlayer")]
+TELLS_NO_WINDOW = {"transformers", "mlx", "parallax-2025"}
+
+
+@pytest.mark.parametrize("profile", KNOWN)
+def test_each_server_is_known_by_its_answers(profile: str) -> None:
+    simulator = Simulator(window=5000, models=["mine"])
+    answers: dict[str, Any] = {}
+    while (path := next_probe(answers)) is not None:
+        response = simulator.handle("GET", f"/{profile}{path}", {}, b"")
+        headers = {name.lower(): text for name, text in response.headers.items()}
+        answers[path] = (response.status, headers, b"".join(item for item in response.body if isinstance(item, bytes)))
+    verdict = identify(answers)
+    assert (verdict.backend, verdict.models) == (PROFILES[profile].backend, ("mine",))
+    assert verdict.windows == ({} if profile in TELLS_NO_WINDOW else {"mine": 5000})
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,10 @@ from sim_client import tool_schema, user
 from agentkit.sim import SimServer, Simulator
 from agentkit.sim.profiles import PROFILES
 
-TOOL = tool_schema("get_weather", {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
-ASKED = [user("call weather")]
+TOOL: Any = tool_schema(
+    "get_weather", {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+)
+ASKED: Any = [user("call weather")]
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +97,12 @@ NO_HELP = {
 def test_tools_by_the_streaming_helper(client: openai.OpenAI, profile: str) -> None:
     if profile in NO_HELP:
         return
-    with client.chat.completions.stream(model="sim", messages=ASKED, tools=[TOOL]) as stream:  # type: ignore[list-item]
+    with client.chat.completions.stream(model="sim", messages=ASKED, tools=[TOOL]) as stream:
         for _ in stream:
             pass
         final = stream.get_final_completion()
-    call = final.choices[0].message.tool_calls[0]  # type: ignore[index]
+    calls: Any = final.choices[0].message.tool_calls
+    call = calls[0]
     assert call.function.name == "get_weather"
     assert set(json.loads(call.function.arguments)) == {"city"}
 

@@ -139,7 +139,7 @@ def test_missing_usage(name: str) -> None:
 )
 def test_only_a_part(name: str, how: str, where: str, size: float) -> None:
     _, items, data, whole = both(name, f"{how} {where}")
-    assert data == whole[: size if size >= 1 else int(len(whole) * size)]  # type: ignore[misc]
+    assert data == whole[: int(size if size >= 1 else len(whole) * size)]
     assert (items[-1:] == [Drop()]) is (how == "drop")
 
 
