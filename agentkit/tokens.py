@@ -93,7 +93,7 @@ class TokenCounter(Protocol):
 
 def cost(counter: TokenCounter, message: Message, *, live: bool = False) -> int:
     """What the counter says of the message, remembered by the message."""
-    live = live and bool(message.reasoning)
+    live = live and message.role == "assistant"
     return message.memo(("tokens", counter, live), lambda it: counter.message(it, live=live))
 
 

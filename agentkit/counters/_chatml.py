@@ -7,6 +7,7 @@ text that looks like such a token counts as plain text, which is never less.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from attrs import field, frozen
 
@@ -79,6 +80,8 @@ class ChatMLCounter:
                 return cost if only_results(message) else cost + self._framed("user", message.text)
             case "tool":
                 return cost
+            case _:
+                assert_never(message.role)
 
     def tools(self, tools: Sequence[ToolShape], /, *, system: bool = False) -> int:
         """The tag of a call stands in the text twice, and is a token each time it begins or ends."""
@@ -99,25 +102,26 @@ class ChatMLCounter:
         cost = self._framed("assistant", text)
         if live and self.tags.thinks and (message.reasoning or not calls):
             cost += self._thought(message.reasoning.strip("\n"))
-        return cost + sum(self._call(call) for call in calls)
+        lines = len(calls) if text else len(calls) - 1
+        return cost + sum(self._call(call) for call in calls) + max(0, lines)
 
     def _thought(self, reasoning: str) -> int:
         return 2 + self.text(f"\n{reasoning}\n") + self.text("\n\n")
 
     def _call(self, call: ToolCall) -> int:
-        """The tags are tokens, the line end before them counts whether or not it is there."""
+        """The tags are tokens. The line end before the first of them is there where something is said before it."""
         shown = max(
             self.text(f'\n{{"name": "{call.name}", "arguments": {text}}}\n') for text in (arguments(call), spaced(call))
         )
-        return 1 + 1 + shown + 1
+        return 1 + shown + 1
 
     def _results(self, message: Message) -> int:
         found = results(message)
         if not found:
             return 0
-        return 2 + self.text("user\n") + 1 + sum(self._result(result.content) for result in found)
+        return 2 + self.text("user") + 1 + sum(self._result(result.content) for result in found)
 
     def _result(self, content: str) -> int:
         if self.tags.result:
-            return 2 + self.text(f"\n{content}\n") + 1
+            return 1 + 1 + self.text(f"\n{content}\n") + 1
         return self.text(f"\n<tool_response>\n{content}\n</tool_response>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, assert_never, get_args
 
 from agentkit.counters._chatml import QWEN_3, QWEN_25, ChatMLCounter
 from agentkit.counters._harmony import HarmonyCounter
@@ -37,6 +37,8 @@ def counter_from_file(
         InvalidInput: the file is no vocabulary.
         NotConfigured: reading it needs a package that is not there.
     """
+    if template not in (None, *get_args(Template)):
+        raise InvalidInput(f"unknown template {template!r}; one of {', '.join(get_args(Template))}")
     file = Path(path)
     vocabulary = Vocabulary(file.name, _constant(_read(file, pattern)))
     vocabulary.warm()
@@ -47,6 +49,8 @@ def counter_from_file(
             return ChatMLCounter(QWEN_3 if template == "qwen3" else QWEN_25, vocabulary)
         case None:
             return PlainCounter(vocabulary, TEXT_EXACT)
+        case _:
+            assert_never(template)
 
 
 def _constant(encode: Encode) -> Any:

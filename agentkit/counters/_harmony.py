@@ -7,7 +7,7 @@ What a server makes of a message is one of three ways; where it is not known whi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 from attrs import field, frozen
 
@@ -80,7 +80,14 @@ class HarmonyCounter:
         if not tools:
             return 0
         frame = 0 if system else 4
-        return self.text(_SYSTEM + _SYSTEM_TOOLS) - self.text(_SYSTEM) + frame + self.text(namespace(tools))
+        return self.text(_SYSTEM + _SYSTEM_TOOLS) - self.text(_SYSTEM) + frame + self._namespace(tools)
+
+    def _namespace(self, tools: Sequence[ToolShape]) -> int:
+        """The template writes types in a shorter way than the library, but a comma after each default, and an empty
+        comment where there is no description."""
+        written = namespace(tools)
+        more = 0 if self.ways == (REFERENCE,) else 2 * len(tools) + written.count("// default")
+        return self.text(written) + more
 
     def _message(self, message: Message, way: Rendering, *, live: bool) -> int:
         cost = sum(self._result(result.content, way) for result in results(message)) + opaque(message)
@@ -94,6 +101,8 @@ class HarmonyCounter:
                 return cost + self._assistant(message, way, live=live)
             case "tool":
                 return cost
+            case _:
+                assert_never(message.role)
 
     def _assistant(self, message: Message, way: Rendering, *, live: bool) -> int:
         cost = sum(self._call(call, way) for call in message.tool_calls)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, assert_never, cast
 
 from attrs import evolve
 
@@ -31,6 +31,8 @@ def count_request(backend: str, chat: HTTPRequest) -> HTTPRequest | None:
             return _post(chat, f"{_root(chat)}/tokenize", {**_said(chat), "add_generation_prompt": True})
         case None:
             return None
+        case _ as never:
+            assert_never(never)
 
 
 def counted(body: bytes) -> int | None:
