@@ -16,7 +16,7 @@ from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
 from agentkit.config import transcript_path
 from agentkit.continuation import Continuation
-from agentkit.errors import ConversationClosed, InvalidInput
+from agentkit.errors import AgentKitError, ConversationClosed, InvalidInput
 from agentkit.events import Reply
 from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Fallback, Limits, OnBusy, Options, RetryPolicy, Timeouts
@@ -238,6 +238,17 @@ class Face:
             raise InvalidInput(f"a conversation {name!r} exists already; choose another name for the fork")
         _ = self._opened.enter()
         return other
+
+    def _explain(self, error: BaseException) -> None:
+        """Say on an error of a backend what can be done about it."""
+        if not isinstance(error, AgentKitError) or not error.backend:
+            return
+        for backend, line in zip(self._backends, self._lines, strict=True):
+            if backend.settings is not None and error.backend in (line.backend, line.informed().backend):
+                from agentkit._runtime.advice import attach
+
+                attach(error, backend.settings, backend.provider.base_url)
+                return
 
     def _transport(self, at: int) -> Transport:
         reached = self._backends[at].transport()

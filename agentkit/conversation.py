@@ -92,7 +92,7 @@ class Conversation(Face):
         signal = StopSignal()
         session = Session(self._opened.store, self._name, self._limiter, signal.set)
         world = World(self._transport, session, signal)
-        steps = Steps(flow(task, self._live_journal()), session, world.perform, self._opened.enter())
+        steps = Steps(flow(task, self._live_journal()), session, world.perform, self._opened.enter(), self._explain)
         return Turn(steps, world, signal, lambda: self._so_far(task), self._lost)
 
 
@@ -167,5 +167,5 @@ class AsyncConversation(Face):
 
         session = Session(self._opened.store, self._name, self._limiter, lambda: None)
         world = AsyncWorld(self._async_transport, session)
-        steps = Steps(flow(task, self._live_journal()), session, world.perform_now, self._opened.enter())
+        steps = Steps(flow(task, self._live_journal()), session, world.perform_now, self._opened.enter(), self._explain)
         return AsyncTurn(steps, world, lambda: self._so_far(task), self._lost)

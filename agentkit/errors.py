@@ -46,6 +46,8 @@ class AgentKitError(Exception):
 
     reply: Reply | None = None
     """What the turn had received when it ended; the same text is in the history."""
+    backend: str = ""
+    """Which backend it came from, as "backend/model"."""
     hint: str = ""
     """What to do about it, where that is known: one line, beside the message."""
 

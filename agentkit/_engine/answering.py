@@ -35,6 +35,7 @@ def answered(task: Task, journal: Journal, builder: Builder, course: Course, *, 
         try:
             yield from _Attempts(task, journal, builder, course, resumed=resumed).with_(line)
         except AgentKitError as error:
+            error.backend = error.backend or line.backend
             yield from _failed(task, line, error)
             if not left or not _may_leave(task, builder, error):
                 raise

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from agentkit._engine.line import Learnt
-from agentkit.config import backend_settings, configured_model
+from agentkit.config import BackendSettings, backend_settings, configured_model
 from agentkit.errors import InvalidInput, NotConfigured
 from agentkit.provider import Detecting, Provider
 from agentkit.providers import get_provider
@@ -36,9 +36,18 @@ class SelfReaching(Protocol):
 class Backend:
     """A provider, the model to ask it for, and the way there; transports are made when they are first needed."""
 
-    def __init__(self, provider: Provider, model: str, http_client: Any, simulator: Simulator | None) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        model: str,
+        http_client: Any,
+        simulator: Simulator | None,
+        settings: BackendSettings | None = None,
+    ) -> None:
         self.provider = provider
         self.model = model
+        self.settings = settings
+        """What was said of it, and where; None where the caller gave it ready-made."""
         self._http_client = http_client
         self._simulator = simulator
         self.learnt = _learnt_of(provider, model) if simulator is None else Learnt()
@@ -131,7 +140,7 @@ def _named(name: str, base_url: str | None, api_key: str | None, http_client: An
     found = backend_settings(backend, base_url=base_url, api_key=api_key)
     provider = get_provider(backend, base_url=found.base_url.value, api_key=found.api_key.value)
     chosen = wanted or found.model.value or cast("str", getattr(provider, "model", ""))
-    return Backend(*_with_model(provider, chosen), http_client, None)
+    return Backend(*_with_model(provider, chosen), http_client, None, found)
 
 
 def _with_model(provider: Provider, model: str) -> tuple[Provider, str]:

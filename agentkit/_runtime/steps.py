@@ -21,7 +21,7 @@ LONGEST_WAIT = 1.0
 class Steps:
     """Steps one flow. A flow that has begun always ends, and with it the right to write is given back."""
 
-    __slots__ = ("_flow", "_on_end", "begun", "done", "perform_now", "reply", "session", "told")
+    __slots__ = ("_explain", "_flow", "_on_end", "begun", "done", "perform_now", "reply", "session", "told")
 
     def __init__(
         self,
@@ -29,8 +29,10 @@ class Steps:
         session: Session,
         perform_now: Callable[[Effect[Any]], Any],
         on_end: Callable[[], None],
+        explain: Callable[[BaseException], None],
     ) -> None:
         self._flow = flow
+        self._explain = explain
         self._on_end = on_end
         self.session = session
         self.perform_now = perform_now
@@ -53,6 +55,7 @@ class Steps:
             except BaseException as error:
                 if getattr(self._flow, "gi_frame", None) is None:
                     self._end()
+                    self._explain(error)
                     raise
                 thrown = error  # it came before the flow was entered, and belongs to it
 

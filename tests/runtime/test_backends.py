@@ -280,3 +280,25 @@ def test_a_service_of_many_models_must_be_told_one() -> None:
         Conversation("gravixlayer", api_key="k")
     with pytest.raises(NotConfigured, match="openai needs a model"):
         Conversation("openai", api_key="k")
+
+
+def test_an_error_says_which_backend_failed_and_what_to_do(runtime: str, server: SimServer) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat("vllm/m", base_url=NOWHERE, retry=ONCE) as chat:
+            with pytest.raises(ConnectError) as caught:
+                await chat.send("hello")
+            assert caught.value.backend == "vllm/m"
+            assert "argument base_url" in caught.value.hint
+            assert caught.value.hint in getattr(caught.value, "__notes__", [])
+        url = server.describe()["pixigpt"]
+        async with open_chat("pixigpt", base_url=url, api_key="sk-secret-test", retry=ONCE) as chat:
+            with pytest.raises(AuthError) as refused:
+                await chat.send("fail with 401")
+            assert "argument api_key" in refused.value.hint
+            assert "secret" not in refused.value.hint
+        async with open_chat(Simulator(), retry=ONCE) as chat:
+            with pytest.raises(AuthError) as plain:
+                await chat.send("fail with 401")
+            assert (plain.value.backend, plain.value.hint) == ("sim/sim", "")
+
+    play(runtime, scenario)
