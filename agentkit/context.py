@@ -33,10 +33,12 @@ to leave out. The last group, which holds the question, and pinned ones stay. Wh
 go; so a function can never make a request that does not fit."""
 
 
-def _whole(low: int) -> Any:
+def _whole(low: int, *, optional: bool = True) -> Any:
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
-            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, or None; not {value!r}")
+        if value is None and optional:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {value!r}")
 
     return check
 
@@ -67,7 +69,7 @@ class ContextPolicy:
     keep: float = field(default=0.5, validator=_share)
     """And then so much that it comes to at most this share, so that the next requests begin alike: a backend reads
     again only what has changed. `max_history` and `max_pairs` are trimmed to the same share."""
-    keep_first: int = field(default=1, validator=_whole(1))
+    keep_first: int = field(default=1, validator=_whole(1, optional=False))
     """How many groups "keep_first_and_last" keeps at the beginning."""
     max_history: int | None = field(default=None, validator=_whole(1))
     """Messages of the history that go along at most, the question included."""
@@ -75,7 +77,7 @@ class ContextPolicy:
     """Earlier questions that go along at most, each with what answers it."""
     shorten_tool_results: int | None = field(default=None, validator=_whole(1))
     """Before anything is left out, results of tools in earlier groups are cut to about so many tokens each."""
-    summary_tokens: int = field(default=512, validator=_whole(16))
+    summary_tokens: int = field(default=512, validator=_whole(16, optional=False))
     """The most that a summary may come to."""
 
     def __attrs_post_init__(self) -> None:

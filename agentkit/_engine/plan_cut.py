@@ -50,9 +50,10 @@ def cut(counter: TokenCounter, text: str, most: int) -> str:
     keep = len(text) * room // total
     while True:
         made = _ends(text, keep)
-        if keep == 0 or counter.text(made) <= most:
+        tokens = counter.text(made)
+        if keep == 0 or tokens <= most:
             return made
-        keep = keep * 7 // 8
+        keep = min(keep * most // tokens, keep * 31 // 32)
 
 
 def _ends(text: str, keep: int) -> str:

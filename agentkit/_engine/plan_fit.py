@@ -112,7 +112,8 @@ class Scales:
         if "window" in exceeded and self.room is not None:
             marks = evolve(marks, tokens=self._share(keep, self.room) - self.spare)
         if "max_history" in exceeded and self.policy.max_history is not None:
-            marks = evolve(marks, messages=max(1, int(self.policy.max_history * keep)))
+            most = self.policy.max_history
+            marks = evolve(marks, messages=min(most, int(most * keep) + 1))
         if "max_pairs" in exceeded and self.pairs is not None:
             marks = evolve(marks, questions=int(self.pairs * keep) + 1)
         return marks

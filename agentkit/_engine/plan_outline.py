@@ -11,7 +11,7 @@ from attrs import frozen
 from agentkit._engine.history import History, repair
 from agentkit.context import pinned
 from agentkit.messages import Message, ToolResult
-from agentkit.tokens import TokenCount, TokenCounter, cost, count, uncertain
+from agentkit.tokens import TokenCounter, cost, count, uncertain
 
 
 class Sum(NamedTuple):
@@ -49,11 +49,6 @@ def sum_of(counter: TokenCounter, message: Message, *, live: bool = False) -> Su
     counted = count(counter, cost(counter, message, live=live), uncertain=doubtful)
     made = Sum(counted.value, counted.margin, int(doubtful), int(message.role != "system"), int(asks(message)))
     return made._replace(**{message.role: counted.value})
-
-
-def count_of(counter: TokenCounter, total: Sum) -> TokenCount:
-    """The sum as a count with its kind."""
-    return TokenCount(total.tokens, "estimate" if total.doubtful else counter.kind, total.margin)
 
 
 def asks(message: Message) -> bool:

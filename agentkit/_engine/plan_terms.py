@@ -12,7 +12,7 @@ from agentkit._engine.plan_selection import Selection
 from agentkit._engine.plan_summary import Summary
 from agentkit.context import ContextPolicy
 from agentkit.messages import Message, Reasoning, assistant
-from agentkit.tokens import TokenCounter, ToolShape, cost, count, live_from
+from agentkit.tokens import TokenCounter, ToolShape, cost, count, live_from, reply_tokens
 from agentkit.usage import Usage
 
 _RESERVE, _RESERVE_SHARE = 4096, 4
@@ -152,13 +152,11 @@ def answered(state: PlanState, usage: Usage | None, reply: Message | None = None
 
 def _reply_tokens(counter: TokenCounter, reply: Message, usage: Usage) -> int | None:
     """What the reply costs in later prompts, by the backend's count; None where the counter knows better."""
-    own = cost(counter, reply)
+    own, written = cost(counter, reply), reply_tokens(usage, reply)
     plain = evolve(reply, parts=tuple(part for part in reply.parts if not isinstance(part, Reasoning)))
-    unclear = bool(reply.reasoning) and not usage.reasoning_tokens
-    if counter.kind in ("exact", "server") or unclear or counter.message(plain) != own:
+    if counter.kind in ("exact", "server") or written is None or counter.message(plain) != own:
         return None
-    frame = counter.message(assistant("x")) - counter.text("x")
-    tokens = usage.output_tokens - usage.reasoning_tokens + frame
+    tokens = written + counter.message(assistant("x")) - counter.text("x")
     return tokens if own // 2 - _FAR <= tokens <= own * 2 + _FAR else None
 
 

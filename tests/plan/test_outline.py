@@ -62,6 +62,12 @@ def test_units_and_groups_are_whole(given_messages: list[Message]) -> None:
     assert outline.last_group() == (outline[len(outline) - 1].group if len(outline) else 0)
 
 
+def test_nothing_is_left_where_history_goes_back_to_its_beginning() -> None:
+    outline = Outline.of(WORDS, history(user("x"), assistant("y")))
+    assert len(outline.following(outline.history.first(0))) == 0
+    assert len(Outline.of(WORDS, History())) == 0
+
+
 def test_only_the_new_is_counted() -> None:
     counted: list[Message] = []
 
