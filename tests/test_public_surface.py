@@ -47,7 +47,7 @@ def described(name: str, thing: Any) -> list[str]:
         lines += [f"    {field}: {written[field]}" for field in names]
     elif not issubclass(thing, BaseException) and thing.__init__ is not object.__init__:
         lines.append(f"    __init__{signature(thing.__init__)}")
-    own = [base for base in reversed(thing.__mro__) if base is thing or base.__name__.startswith("_")]
+    own = [base for base in reversed(thing.__mro__) if base is thing or is_private(base)]
     for member, value in sorted({name: value for base in own for name, value in vars(base).items()}.items()):
         if member.startswith("_") or (attrs.has(thing) and member in attrs.fields_dict(thing)):
             continue
@@ -56,6 +56,11 @@ def described(name: str, thing: Any) -> list[str]:
         elif callable(value) or isinstance(value, classmethod | staticmethod):
             lines.append(f"    {member}{signature(getattr(thing, member))}")
     return lines
+
+
+def is_private(base: type) -> bool:
+    """No public name, but its members are those of a public class."""
+    return any(part.startswith("_") for part in (*base.__module__.split("."), base.__name__))
 
 
 def signature(call: Any) -> str:

@@ -127,7 +127,7 @@ def _written(backend: str, said: Said, number: int) -> tuple[str, bytes]:
     if backend == "gradient":
         return "application/x-ndjson", _job(said)
     calls = [_call(backend, number, place, *call) for place, call in enumerate(said.calls)]
-    if backend == "pixigpt":
+    if backend in ("pixigpt", "pixigpt-threads"):
         return "application/json", _document(said, calls)
     return "text/event-stream", _stream(backend, said, calls)
 

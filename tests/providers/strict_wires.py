@@ -107,6 +107,8 @@ def check(name: str, body: bytes, *, gpt_oss: bool) -> list[Wire]:
     wire = _json(body.decode("utf-8"))
     if name == "gradient":
         return _gradient(wire)
+    if name == "pixigpt-threads":
+        return _thread(wire["messages"])
     return _chat(wire, rules_of(name, gpt_oss=gpt_oss))
 
 
@@ -267,5 +269,21 @@ def _gradient(body: Wire) -> list[Wire]:
         if not message.keys() <= {"role", "content", "reasoningContent"} or not message.get("reasoningContent", "x"):
             refuse(f"a message with {sorted(message)}")
     if before != "user":
+        refuse("the last message is to be one of the user")
+    return messages
+
+
+# --- the threads of PixiGPT
+
+
+def _thread(messages: list[Wire]) -> list[Wire]:
+    for message in messages:
+        if message.keys() != {"role", "content"}:
+            refuse(f"a message with {sorted(message)}")
+        if message["role"] not in ("user", "assistant"):
+            refuse(f"role {message['role']!r}")
+        if not (isinstance(message["content"], str) and message["content"].strip()):
+            refuse(f"the content {message['content']!r}")
+    if not messages or messages[-1]["role"] != "user":
         refuse("the last message is to be one of the user")
     return messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import product
 
@@ -17,18 +18,22 @@ from strict_wires import Refused, Wire, check, rules_of
 from agentkit._engine.history import repair
 from agentkit.errors import Unsupported
 from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, Unknown, assistant, system, user
-from agentkit.provider import ChatRequest, Provider
+from agentkit.provider import Answered, Call, ChatRequest, Exchanging, Provider, ResponseHead
 from agentkit.providers import get_provider, provider_names
+from agentkit.providers.pixigpt_threads import PixiThreads
 
-NAMES = [name for name in provider_names() if name != "pixigpt-threads"]
-"""All but the one that keeps the history at the service, in several requests."""
+KEY = "sk-secret-0123456789"
+NAMES = provider_names()
+TEXT_ONLY = {"gradient", "pixigpt", "pixigpt-threads"}
 QUESTION = user("the last question")
 MODELS = st.sampled_from(["any", "gpt-oss-20b"])
 
 
 @cache
 def provider(name: str) -> Provider:
-    return get_provider(name, api_key="sk-secret-0123456789")
+    if name == "pixigpt-threads":
+        return PixiThreads(api_key=KEY, on_system="omit")
+    return get_provider(name, api_key=KEY)
 
 
 def sent(name: str, messages: Sequence[Message], model: str = "any", *, prefix: Message | None = None) -> bytes:
@@ -38,7 +43,25 @@ def sent(name: str, messages: Sequence[Message], model: str = "any", *, prefix: 
     if prefix is not None:
         fit.append(prefix)
     stream = backend.capabilities(model).stream
-    return backend.encode(ChatRequest(model=model, messages=fit, stream=stream, prefix=prefix is not None)).body
+    request = ChatRequest(model=model, messages=fit, stream=stream, prefix=prefix is not None)
+    return exchanged(backend, request) if isinstance(backend, Exchanging) else backend.encode(request).body
+
+
+def exchanged(backend: Exchanging, request: ChatRequest) -> bytes:
+    """All that a thread is given before its run, as one body."""
+    said: list[Wire] = []
+    rounds = backend.exchange(request)
+    step = next(rounds)
+    with suppress(StopIteration):
+        while True:
+            if not isinstance(step, Call):
+                step = next(rounds)
+                continue
+            posted = json.loads(step.request.body or b"{}")
+            said += posted.get("messages", [posted] if "role" in posted else [])
+            run = {"id": "new", "status": "completed", "message": {"id": "m", "content": "ok"}}
+            step = rounds.send(Answered(ResponseHead(200, {}), json.dumps(run).encode(), 0.0))
+    return json.dumps({"messages": said}, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def carries(name: str, messages: Sequence[Message]) -> bool:
@@ -47,7 +70,7 @@ def carries(name: str, messages: Sequence[Message]) -> bool:
     if any(isinstance(part, Unknown) for part in parts):
         return False
     media = [part for part in parts if isinstance(part, Media)]
-    if not media or name in ("gradient", "pixigpt"):
+    if not media or name in TEXT_ONLY:
         return not media
     return rules_of(name, gpt_oss=False).image_urls or all(part.data is not None for part in media)
 
@@ -122,8 +145,7 @@ def answer(call_id: str, content: str) -> Message:
 
 
 @pytest.mark.parametrize(
-    ("part", "lacking"),
-    [(PNG, {"gradient", "pixigpt"}), (LINKED, {"gradient", "pixigpt", "ollama"}), (STRANGE, set(NAMES))],
+    ("part", "lacking"), [(PNG, TEXT_ONLY), (LINKED, {*TEXT_ONLY, "ollama"}), (STRANGE, set(NAMES))]
 )
 def test_what_has_no_place_is_refused_here(part: Media | Unknown, lacking: set[str]) -> None:
     asked = Message("user", (Text("look"), part))
@@ -212,3 +234,18 @@ def test_the_strict_gradient_refuses(model: str, messages: list[Wire], why: str)
     body = {"model": model, "clusterMode": "nvidia", "messages": messages, "enableThinking": False}
     with pytest.raises(Refused, match=why):
         check("gradient", json.dumps(body).encode(), gpt_oss=False)
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        ([Q, {**Q, "tool_calls": []}], "a message with"),
+        ([{"role": "tool", "content": "r"}], "role 'tool'"),
+        ([{"role": "user", "content": ""}], "the content"),
+        ([Q, {"role": "assistant", "content": "x"}], "one of the user"),
+        ([], "one of the user"),
+    ],
+)
+def test_the_strict_thread_refuses(messages: list[Wire], why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        check("pixigpt-threads", json.dumps({"messages": messages}).encode(), gpt_oss=False)
