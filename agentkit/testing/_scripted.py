@@ -30,8 +30,15 @@ if TYPE_CHECKING:
     from agentkit.options import Timeouts
 
 Scripted = str | Message | AgentKitError | Sequence[str | float]
-"""One answer: a text; a message with thinking or calls; an error, raised in its place; or pieces of text, where a
+"""One answer: a text, or a `Cut` one; a message with thinking or calls; an error, raised in its place; or pieces of text, where a
 number is a pause in seconds."""
+
+
+class Cut(str):
+    """A scripted text that ends at the backend's limit of tokens."""
+
+    __slots__ = ()
+
 
 OK = ResponseHead(200, {"content-type": "application/x-ndjson"})
 
@@ -97,7 +104,7 @@ def _lines(answer: str | Message | Sequence[str | float]) -> list[bytes | float]
         case _:
             steps = [piece if isinstance(piece, int | float) else {"text": piece} for piece in answer]
     calls = isinstance(answer, Message) and bool(answer.tool_calls)
-    steps.append({"finish": "tool_calls" if calls else "stop"})
+    steps.append({"finish": "length" if isinstance(answer, Cut) else "tool_calls" if calls else "stop"})
     return [float(step) if isinstance(step, int | float) else json.dumps(step).encode() + b"\n" for step in steps]
 
 

@@ -12,6 +12,7 @@ from agentkit.testing._provider_checks import (
     check_early_end,
     check_interleaved,
     check_shape,
+    cuts,
     decode,
     summary,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "check_early_end",
     "check_interleaved",
     "check_shape",
+    "cuts",
     "decode",
     "expected",
     "stream_of",
