@@ -293,6 +293,18 @@ def test_a_message_of_the_assistant_at_the_end(
     assert stream(profile, BEGUN, model=model, **fields).said() == streamed
 
 
+@pytest.mark.parametrize("profile", OPENAI_LIKE)
+def test_the_same_seed_gives_the_same_bytes(profile: str) -> None:
+    asked: dict[str, Any] = {"tools": [TOOL], "stream": True}
+    words = ("think first, write 30 words", "call weather 2 times", "hello")
+    made = [
+        [chat(profile, text, simulator=simulator, **asked).data for text in words]
+        for simulator in (Simulator(seed=4), Simulator(seed=4), Simulator(seed=5))
+    ]
+    assert made[0] == made[1]
+    assert made[0] != made[2]
+
+
 def test_what_is_repeated_is_glued_to_the_first_new_word_and_not_counted() -> None:
     heard = stream("llamacpp-2026", BEGUN, stream_options={"include_usage": True})
     assert heard.deltas[1] == {"content": "1, 2, 3, 4,"}

@@ -143,6 +143,17 @@ def test_only_a_part(name: str, how: str, where: str, size: float) -> None:
     assert (items[-1:] == [Drop()]) is (how == "drop")
 
 
+@pytest.mark.parametrize(
+    ("order", "pauses"),
+    [("end at 50 percent", 1), ("break the json", 2), ("gzip the body", 2), ("giant line of 9 bytes", 2)],
+)
+def test_pauses_stay_where_they_were(order: str, pauses: int) -> None:
+    simulator = Simulator(pace=0.5)
+    simulator.script([order])
+    items = ask(simulator, "openai")[1]
+    assert [item for item in items if isinstance(item, Pause)] == [Pause(0.5)] * pauses
+
+
 def test_no_less_than_there_is() -> None:
     for where in ("after 99999 bytes", "at 100 percent", "at 400 percent"):
         for how in ("drop", "end"):
