@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 from scenarios import Opener, collect, play
 
-from agentkit import ConnectionLost, Conversation, InvalidInput, Options, RetryPolicy, ToolCall, assistant
+from agentkit import (
+    ConnectionLost,
+    Conversation,
+    InvalidInput,
+    Options,
+    ProviderError,
+    RetryPolicy,
+    ToolCall,
+    assistant,
+    user,
+)
 from agentkit._runtime import transcript
 from agentkit._runtime.redact import Redactor
 from agentkit._runtime.transcript import Exchange, Transcript, transcript_in
@@ -22,6 +32,7 @@ from agentkit.messages import Media, Message, Text, ToolResult
 from agentkit.provider import ChatRequest, HTTPRequest, ResponseHead
 from agentkit.providers import get_provider
 from agentkit.providers.openai_chat import OpenAIChat
+from agentkit.providers.pixigpt_threads import PixiThreads
 from agentkit.sim import SimServer, Simulator
 
 KEY = "sk-secret-0123456789"
@@ -353,6 +364,22 @@ def test_calls_results_and_images_are_named(logs: Path) -> None:
     request = provider.encode(ChatRequest(model="m", messages=messages))
     logged(logs, request, ResponseHead(200, {"content-type": "application/json"}), json.dumps(whole).encode(), provider)
     assert "Question: wet\nQuestion: and this? [image_url]\nCalled: rain\nEnded: tool_calls\n" in readable(logs)
+
+
+def test_all_requests_of_a_reply_are_there(runtime: str, logs: Path) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        with SimServer(Simulator()) as server:
+            provider = PixiThreads(base_url=server.describe()["pixigpt"], api_key=KEY, model="as_1")
+            async with open_chat(provider, transcript=logs, messages=[user("one"), assistant("two")]) as chat:
+                assert (await chat.send("three")).text
+
+    play(runtime, scenario)
+    made = exchanges(logs)
+    assert [each["request"]["url"].rpartition("/")[2] for each in made[:3]] == ["threads", "bulk", "runs"]
+    assert made[-1]["answer"]["body"]["status"] == "completed"
+    assert [each["content"] for each in made[1]["request"]["body"]["messages"]] == ["one", "two", "three"]
+    assert made[1]["answer"]["status"] == 200
+    assert not readable(logs)
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b'{"messages": 3}', b"\xff", b"[" * 100_000])
