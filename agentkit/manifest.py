@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
-from agentkit.tokens import TokenCount
+from agentkit.tokens import CountKind, TokenCount
 
 Reason = Literal["window", "max_history", "max_pairs", "policy", "summary"]
 """Why something was left out: which limit, the user's function, or that a summary stands for it."""
@@ -42,7 +42,8 @@ class Portion:
     """What one kind of content comes to in a request."""
 
     name: PortionName
-    tokens: TokenCount
+    tokens: int
+    kind: CountKind
 
 
 @frozen(kw_only=True)
@@ -100,7 +101,7 @@ def bar(manifest: Manifest, width: int = 64, *, ascii_only: bool = False) -> str
     """
     letters = _ASCII if ascii_only else _BLOCKS
     whole = max(manifest.window or 0, manifest.tokens.value + manifest.reserve, 1)
-    pieces = [(letters[portion.name], portion.tokens.value) for portion in manifest.portions]
+    pieces = [(letters[portion.name], portion.tokens) for portion in manifest.portions]
     room = 0 if manifest.window is None else whole - manifest.tokens.value - manifest.reserve
     pieces += [(letters["free"], room), (letters["reserve"], manifest.reserve)]
     drawn: list[str] = []
@@ -114,7 +115,7 @@ def bar(manifest: Manifest, width: int = 64, *, ascii_only: bool = False) -> str
 def legend(manifest: Manifest, *, ascii_only: bool = False) -> str:
     """What the characters of the bar stand for."""
     letters = _ASCII if ascii_only else _BLOCKS
-    names = [portion.name for portion in manifest.portions if portion.tokens.value]
+    names = [portion.name for portion in manifest.portions if portion.tokens]
     return "  ".join(f"{letters[name]} {name}" for name in (*names, "free", "reserve"))
 
 
@@ -139,8 +140,8 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         free = f"{manifest.free:,} free"
         yield f"{manifest.model}: {tokens.value:,} of {manifest.window:,} tokens ({tokens.kind}{most}), {kept}, {free}"
     for portion in manifest.portions:
-        if portion.tokens.value:
-            yield f"  {portion.name:<9} {portion.tokens.value:>8,}  {portion.tokens.kind}"
+        if portion.tokens:
+            yield f"  {portion.name:<9} {portion.tokens:>8,}  {portion.kind}"
     for gap in manifest.excluded:
         yield f"left out: {_span(gap)}, {gap.tokens:,} tokens, {_REASONS[gap.reason]}"
     for cut in manifest.shortened:

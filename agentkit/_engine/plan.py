@@ -92,14 +92,12 @@ def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:
     """The terms with the values of the plan before where they are equal, since those have their counts already."""
     if terms.summary is not None and terms.summary.upto > len(history):
         terms = evolve(terms, summary=None)
-    if state is None:
-        return terms
-    old = state.terms
-    return evolve(
-        terms,
-        system=old.system if old.system == terms.system else terms.system,
-        summary=old.summary if old.summary == terms.summary else terms.summary,
-    )
+    old = terms if state is None else state.terms
+    if old.system is not terms.system and old.system == terms.system:
+        terms = evolve(terms, system=old.system)
+    if old.summary is not terms.summary and old.summary == terms.summary:
+        terms = evolve(terms, summary=old.summary)
+    return terms
 
 
 def _beginning(terms: Terms, history: History, state: PlanState | None) -> tuple[Scales, Selection]:

@@ -9,7 +9,7 @@ from agentkit._engine.plan_outline import NOTHING, Outline, sum_of
 from agentkit._engine.plan_selection import Selection
 from agentkit._engine.plan_terms import PlanState, Terms
 from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, PortionName, Shortened
-from agentkit.tokens import TokenCount, cost, count
+from agentkit.tokens import TokenCount, cost
 
 
 def account(terms: Terms, state: PlanState, tokens: TokenCount, before: PlanState | None) -> Manifest:
@@ -46,10 +46,7 @@ def _portions(terms: Terms, state: PlanState, tokens: TokenCount) -> Iterator[Po
         "tool": own.tool,
     }
     for name in PORTIONS:
-        counted = count(terms.counter, values[name])
-        yield Portion(
-            name, TokenCount(counted.value, tokens.kind if name == "template" else counted.kind, counted.margin)
-        )
+        yield Portion(name, values[name], tokens.kind if name == "template" else terms.counter.kind)
 
 
 def _excluded(outline: Outline, selection: Selection) -> Iterator[Excluded]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from operator import add, sub
 from typing import NamedTuple
 
 from attrs import frozen
@@ -34,21 +35,23 @@ class Sum(NamedTuple):
         return self.tokens + self.margin
 
     def plus(self, other: Sum) -> Sum:
-        return Sum(*[mine + theirs for mine, theirs in zip(self, other, strict=True)])
+        return Sum._make(map(add, self, other))
 
     def minus(self, other: Sum) -> Sum:
-        return Sum(*[mine - theirs for mine, theirs in zip(self, other, strict=True)])
+        return Sum._make(map(sub, self, other))
 
 
 NOTHING = Sum()
+_ROLES = Sum._fields[-4:]
 
 
 def sum_of(counter: TokenCounter, message: Message, *, live: bool = False) -> Sum:
     """What one message comes to."""
     doubtful = uncertain(message)
     counted = count(counter, cost(counter, message, live=live), uncertain=doubtful)
-    made = Sum(counted.value, counted.margin, int(doubtful), int(message.role != "system"), int(asks(message)))
-    return made._replace(**{message.role: counted.value})
+    tokens, role = counted.value, message.role
+    kinds = (int(doubtful), int(role != "system"), int(asks(message)))
+    return Sum(tokens, counted.margin, *kinds, *[tokens if role == each else 0 for each in _ROLES])
 
 
 def asks(message: Message) -> bool:

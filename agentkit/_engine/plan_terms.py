@@ -153,8 +153,10 @@ def answered(state: PlanState, usage: Usage | None, reply: Message | None = None
 def _reply_tokens(counter: TokenCounter, reply: Message, usage: Usage) -> int | None:
     """What the reply costs in later prompts, by the backend's count; None where the counter knows better."""
     own, written = cost(counter, reply), reply_tokens(usage, reply)
-    plain = evolve(reply, parts=tuple(part for part in reply.parts if not isinstance(part, Reasoning)))
-    if counter.kind in ("exact", "server") or written is None or counter.message(plain) != own:
+    if counter.kind in ("exact", "server") or written is None:
+        return None
+    plain = tuple(part for part in reply.parts if not isinstance(part, Reasoning))
+    if len(plain) < len(reply.parts) and counter.message(evolve(reply, parts=plain)) != own:
         return None
     tokens = written + counter.message(assistant("x")) - counter.text("x")
     return tokens if own // 2 - _FAR <= tokens <= own * 2 + _FAR else None

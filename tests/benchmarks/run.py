@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import crowd, imports, saving, streams, turns  # noqa: E402
+from tests.benchmarks import crowd, imports, planning, saving, streams, turns  # noqa: E402
 from tests.benchmarks.harness import Row, table  # noqa: E402
 from tests.benchmarks.server import Server, pin  # noqa: E402
 
@@ -32,6 +32,7 @@ CASES: dict[str, Callable[[Server, int], Iterator[Row]]] = {
     "streams": streams.streams,
     "histories": turns.histories,
     "saving": saving.saving,
+    "planning": planning.planning,
     "crowd": crowd.crowd,
 }
 

@@ -19,7 +19,7 @@ MANIFEST = Manifest(
     window=8192,
     reserve=1024,
     tokens=TokenCount(4211, "anchored", 24),
-    portions=tuple(Portion(name, TokenCount(VALUES[name], "exact")) for name in PORTIONS),
+    portions=tuple(Portion(name, VALUES[name], "exact") for name in PORTIONS),
     history=90,
     sent=32,
     excluded=(Excluded(0, 58, "window", 9000), Excluded(59, 60, "policy", 40)),
@@ -81,7 +81,7 @@ def test_a_bar_is_as_wide_as_it_should_be(width: int) -> None:
     assert len(bar(MANIFEST, width)) == width
     assert len(bar(evolve(MANIFEST, window=None), width)) == width
     assert len(bar(evolve(MANIFEST, window=100), width)) == width
-    negative = (Portion("template", TokenCount(-50, "anchored")), *MANIFEST.portions[1:])
+    negative = (Portion("template", -50, "anchored"), *MANIFEST.portions[1:])
     assert len(bar(evolve(MANIFEST, portions=negative), width)) == width
 
 
