@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "agentkit.codec": ("from_openai", "messages_from_json", "messages_to_json", "to_openai"),
+    "agentkit.context": ("ContextPolicy", "pin"),
     "agentkit.conversation": ("AsyncConversation", "Conversation"),
     "agentkit._runtime.aio": ("AsyncTurn",),
     "agentkit._runtime.blocking": ("Turn",),
@@ -57,6 +58,7 @@ _HOMES = {
         "ToolCallStarted",
         "TurnFinished",
     ),
+    "agentkit.manifest": ("Manifest",),
     "agentkit.messages": (
         "Media",
         "Message",
@@ -100,6 +102,8 @@ if TYPE_CHECKING:
     from agentkit.codec import to_openai as to_openai
     from agentkit.continuation import Continuation as Continuation
     from agentkit.continuation import Progress as Progress
+    from agentkit.context import ContextPolicy as ContextPolicy
+    from agentkit.context import pin as pin
     from agentkit.conversation import AsyncConversation as AsyncConversation
     from agentkit.conversation import Conversation as Conversation
     from agentkit.errors import AgentKitError as AgentKitError
@@ -138,6 +142,7 @@ if TYPE_CHECKING:
     from agentkit.events import ToolCallFinished as ToolCallFinished
     from agentkit.events import ToolCallStarted as ToolCallStarted
     from agentkit.events import TurnFinished as TurnFinished
+    from agentkit.manifest import Manifest as Manifest
     from agentkit.messages import Media as Media
     from agentkit.messages import Message as Message
     from agentkit.messages import Part as Part
