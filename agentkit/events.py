@@ -102,6 +102,9 @@ class Continuing:
     attempt: int
     strategy: str
     reason: str
+    max_attempts: int = 0
+    tokens: int = 0
+    """Of output so far, in all attempts."""
 
 
 @frozen

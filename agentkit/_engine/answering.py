@@ -165,9 +165,9 @@ class _Attempts:
         return False
 
     def _announced(self, approach: Approach, reason: str) -> Flow[None]:
-        course = self._course
+        course, tokens = self._course, self._builder.spent.output_tokens
         pause = course.pause()
-        yield Continuing(course.attempts, approach.name, reason)
+        yield Continuing(course.attempts, approach.name, reason, course.settings.max_attempts, tokens)
         if course.settings.on_progress is not None:
             _ = course.settings.on_progress(course.progress(approach.name, reason, self._builder))
         if pause:
