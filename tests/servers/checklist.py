@@ -23,7 +23,7 @@ from agentkit.errors import AgentKitError
 from tests.servers import chat, going_on, record, refusals, tools
 from tests.servers.peer import Check, Differs, NotOffered, Peer
 
-CHECKS: dict[str, Check] = {**chat.CHECKS, **going_on.CHECKS, **tools.CHECKS, **refusals.CHECKS}
+CHECKS: dict[str, Check] = {**record.CHECKS, **chat.CHECKS, **going_on.CHECKS, **tools.CHECKS, **refusals.CHECKS}
 
 
 @frozen

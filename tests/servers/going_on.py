@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from agentkit import Conversation
-from agentkit._engine.seam import PrefixEcho
 from agentkit.events import TextDelta
 from agentkit.messages import Message, Reasoning, Text, assistant, user
-from agentkit.provider import Chunk
 from agentkit.usage import FinishReason
 from tests.servers.peer import Answer, Check, NotOffered, Peer, want
 
@@ -64,6 +62,19 @@ def resumed(peer: Peer) -> str:
     return f"stopped after {len(shown)} of {len(kept)} characters"
 
 
+def by_itself(peer: Peer) -> str:
+    """A reply that the limit of tokens cuts is continued within the turn, to the text that was not cut."""
+    uncut = _uncut(peer)
+    with Conversation(**{**peer.named, "options": peer.settings(max_tokens=60)}) as chat:
+        reply = chat.send(peer.story)
+    ways = sorted({segment.strategy for segment in reply.segments} - {"first"})
+    told = f"{len(reply.segments)} requests, by {', '.join(ways)}"
+    if ways != ["native"]:
+        raise NotOffered(f"{told}; {reply.outcome}, {'the same text' if reply.text == uncut.text else 'another text'}")
+    want(reply.text == uncut.text, f"{told}: {reply.text[:200]!r}")
+    return told
+
+
 def _uncut(peer: Peer) -> Answer:
     uncut = peer.ask(peer.story).whole()
     want(uncut.finish is FinishReason.STOP, f"the story has no end of its own: {uncut.finish}")
@@ -83,13 +94,11 @@ def _go_on(peer: Peer, head: Answer, *, stream: bool) -> Answer:
 
 
 def _joined(peer: Peer, head: Answer, *, stream: bool) -> tuple[str, str]:
-    """Reasoning and text, as a resumed turn would have them."""
-    echo = PrefixEcho(head.text, head.reasoning)
-    made: list[Chunk] = []
-    for chunk in _go_on(peer, head, stream=stream).chunks:
-        made += echo.pass_on(chunk) if peer.can.repeats_prefix is not False else (chunk,)
-    more = Answer(head.head, b"", tuple(made))
-    return head.reasoning + more.reasoning, head.text + more.text
+    """Reasoning and text, with what is repeated left out where the backend is said to repeat."""
+    more = _go_on(peer, head, stream=stream)
+    if peer.can.repeats_prefix is False:
+        return head.reasoning + more.reasoning, head.text + more.text
+    return head.reasoning + more.reasoning.removeprefix(head.reasoning), head.text + more.text.removeprefix(head.text)
 
 
 def _by_itself(peer: Peer, uncut: Answer) -> str:
@@ -123,4 +132,5 @@ CHECKS: dict[str, Check] = {
     "native continuation": native,
     "repeated prefix": repeats,
     "a stopped conversation resumes": resumed,
+    "a cut reply goes on by itself": by_itself,
 }

@@ -7,8 +7,9 @@ from typing import Any
 
 from attrs import asdict
 
+from agentkit.discovery import probe
 from agentkit.errors import AgentKitError
-from tests.servers.peer import Answer, Peer
+from tests.servers.peer import Answer, Check, Peer, want
 from tests.servers.tools import ADD, QUESTION
 
 PATHS = (
@@ -72,6 +73,15 @@ def _asked(peer: Peer, method: str, path: str, body: dict[str, Any] | None) -> d
     text = data.decode("utf-8", "replace")
     made = {"status": head.status, "headers": dict(head.headers), "body": text[:_MOST]}
     return made if len(text) <= _MOST else {**made, "cut_at": _MOST}
+
+
+def known(peer: Peer) -> str:
+    """agentkit's own discovery takes the server for what it is."""
+    verdict = probe(peer.url, api_key=peer.key, patience=10)
+    told = f"{verdict.backend}: {verdict.evidence}; version {verdict.version}, window {verdict.window(peer.model)}"
+    want(verdict.backend == peer.backend, told)
+    want(any(name.endswith(peer.model) for name in verdict.models), f"the model is not among {verdict.models}")
+    return told
 
 
 def told(found: dict[str, Any]) -> list[str]:
@@ -147,3 +157,6 @@ def _refusal(answer: Answer) -> dict[str, Any]:
         if getattr(error, name, None) is not None:
             made[name] = getattr(error, name)
     return made
+
+
+CHECKS: dict[str, Check] = {"what it is": known}
