@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -19,6 +20,7 @@ MOST_REPEATED = 400
 _LETTERS = 12
 _FRAGMENT = 3
 _LONG_WORD = 20
+_LOOP = 6000
 _REMARKS = (
     "Sure, here is the rest:",
     "Certainly! Continuing from where I left off:",
@@ -35,7 +37,8 @@ _REMARKS = (
     "بالطبع، إليك بقية النص:",
 )
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
-_WORD = re.compile(r"\w+\Z")
+_WORD = re.compile(r"[^\W\d_]+\Z")
+_UNSPACED = "\u2e80"
 _SYNONYMS = (
     ("the ", "that "), ("a ", "one "), (" and ", " as well as "), (" was ", " had been "), (" is ", " remains "),
     (" of ", " from "), ("und ", "sowie "), ("der ", "jener "), ("了", "过"), ("的", "之"), (" et ", " ainsi que "),
@@ -167,10 +170,12 @@ def header_again(whole: str, cut: int, whim: Whim) -> str | None:
 
 def word_again(whole: str, cut: int, whim: Whim) -> str | None:
     """The word that was cut, from its beginning."""
-    found = _WORD.search(whole, 0, cut)
-    if whim.quote or found is None or not whole[cut : cut + 1].isalnum():
+    found = _WORD.search(whole, max(0, cut - _LONG_WORD), cut)
+    if whim.quote or found is None or not whole[cut : cut + 1].isalpha() or whole[cut] >= _UNSPACED:
         return None
-    return whole[found.start() :] if _FRAGMENT <= cut - found.start() <= _LONG_WORD else None
+    if cut - found.start() < _FRAGMENT or unicodedata.category(whole[found.start() - 1])[0] == "M":
+        return None
+    return whole[found.start() :]
 
 
 def trimmed(whole: str, cut: int, whim: Whim) -> str | None:
@@ -185,8 +190,8 @@ def silence(whole: str, cut: int, whim: Whim) -> str | None:
 
 def loop(whole: str, cut: int, whim: Whim) -> str | None:
     """The last words again and again."""
-    size = 8 + whim.number("loop", below=60)
-    return whim.quote + whole[max(0, cut - size) : cut] * (6000 // size)
+    said = whole[max(0, cut - 8 - whim.number("loop", below=60)) : cut]
+    return whim.quote + said * (_LOOP // max(1, len(said)))
 
 
 HABITS: Mapping[str, Habit] = {

@@ -10,7 +10,7 @@ from functools import cached_property
 from attrs import frozen
 
 from agentkit._engine.seam.openings import Opening, readings
-from agentkit._engine.seam.overlap import TAIL, Setting, judge, longest, lookahead, of_this_line, weight
+from agentkit._engine.seam.overlap import TAIL, Setting, find, lookahead, overlaps, weight
 from agentkit._engine.seam.restart import CERTAIN, begins, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.skeleton import WRAPPERS, Skeleton, after_match, skeleton
@@ -72,7 +72,7 @@ class Cut:
 
 def decide(cut: Cut, held: str, *, final: bool) -> Decision | None:
     """None: more has to be seen."""
-    found = readings(cut.shape, held, any_remark=bool(cut.quote))
+    found = readings(cut.shape, held, any_remark=weight(cut.quote) >= _ANEW)
     for place, opening in enumerate(found.openings):
         verdict = _join(cut, held, opening, final=final)
         if isinstance(verdict, Decision):
@@ -131,18 +131,19 @@ def _quote(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | 
 def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
     if not final and rest in cut.tail:
         return _WAIT
-    size = longest(cut.tail, rest)
-    if not size:
-        return None
-    if not final and len(rest) < size + lookahead(size):
+    size = next(iter(overlaps(cut.tail, rest)), 0)
+    if not final and size and len(rest) < size + lookahead(rest, size):
         return _WAIT
-    judgement = judge(cut.setting, rest, size)
-    if judgement == "text":
-        return _KEEP
-    if judgement == "chance" and not _cannot_follow(cut, rest):
+    found = find(cut.setting, rest)
+    if found is None:
         return None
-    size = of_this_line(cut.tail, rest, size)
-    return None if opening.remark and weight(rest[:size]) < _LEAST else _found(cut, opening, size, size, "overlap")
+    if found.whose == "text":
+        return _KEEP
+    if found.whose == "chance" and not _cannot_follow(cut, rest):
+        return None
+    if opening.remark and weight(rest[: found.size]) < _LEAST:
+        return None
+    return _found(cut, opening, found.size, found.size, "overlap")
 
 
 def _cannot_follow(cut: Cut, rest: str) -> bool:
@@ -170,15 +171,10 @@ def _changed(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision 
     said = skeleton(rest)
     if not final and said.text in cut.bones.text:
         return _WAIT
-    size = longest(cut.bones.text, said.text)
-    if not size or weight(said.text[:size]) < 2 * _LEAST:
+    found = find(Setting(cut.bones.text, cut.setting.is_all), said.text)
+    if found is None or found.whose != "model" or weight(said.text[: found.size]) < 2 * _LEAST:
         return None
-    bare = Setting(cut.bones.text, cut.setting.is_all)
-    return (
-        _loosely(cut, opening, rest, said.ends[size - 1], final=final)
-        if judge(bare, said.text, size) == "model"
-        else None
-    )
+    return _loosely(cut, opening, rest, said.ends[found.size - 1], final=final)
 
 
 def _loosely(cut: Cut, opening: Opening, rest: str, end: int, *, final: bool) -> Decision | _Verdict:
@@ -243,6 +239,8 @@ def _plain(cut: Cut, held: str, openings: tuple[Opening, ...], *, final: bool) -
 
 def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
     """What the opening leaves out cannot belong where the text was cut, so that no repetition has to prove it."""
+    if not opening.is_usual:
+        return False
     if opening.header:
         return True
     fence = cut.shape.fence
@@ -253,7 +251,7 @@ def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
             return False
         again = opening.fence == fence.info
         return again and (not opening.closes or not opening.remark or opening.goes_on)
-    if not opening.remark or not opening.is_usual or opening.closes:
+    if not opening.remark or opening.closes:
         return False
     says = opening.goes_on and opening.remark.rstrip()[-1:] in {":", "\uff1a", ".", "\u2026", "!"}
     return says and (cut.in_json or cut.in_fence or _is_in_row(cut))

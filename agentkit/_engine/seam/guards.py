@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 _TAIL = 8000
-_PROBE = 32
+_PROBES = (32, 160, 640)
+"""Characters at the end that are looked for: a loop may hold a smaller one."""
+_SHOWN = 64
 _LEAST = 4
 """Characters, space not counted, that an attempt adds at least."""
 _RUN = 1500
@@ -11,6 +13,8 @@ _SHORT = 24
 _SHORT_RUN = 4000
 """What repeats itself in few characters is a row of zeros or a line of dashes for longer than it is a loop."""
 _TIMES = 3
+_MOST = 0.9
+"""Of what was added."""
 
 
 def no_progress(added: str) -> str | None:
@@ -24,17 +28,15 @@ def no_progress(added: str) -> str | None:
 def repetition(text: str, added: int) -> str | None:
     """That the text ends in a loop, which the last `added` characters do not leave."""
     tail = text[-_TAIL:]
-    probe = tail[-_PROBE:]
-    before = tail.rfind(probe, 0, len(tail) - 1)
-    if len(probe) < _PROBE or before < 0:
-        return None
-    period = len(tail) - _PROBE - before
-    run = _run(tail, period)
-    if run < (_SHORT_RUN if period < _SHORT else _RUN) or run < _TIMES * period or run < min(added, len(tail)):
-        return None
-    said = " ".join(tail[-period:].split())
-    shown = said if len(said) <= 2 * _PROBE else said[: 2 * _PROBE] + "..."
-    return f"it repeats itself: {shown!r}, {run // period} times or more"
+    for probe in _PROBES:
+        before = tail.rfind(tail[-probe:], 0, len(tail) - 1) if len(tail) > probe else -1
+        period = len(tail) - probe - before
+        run = _run(tail, period) if before >= 0 else 0
+        if run >= max(_SHORT_RUN if period < _SHORT else _RUN, _TIMES * period, _MOST * min(added, len(tail))):
+            said = " ".join(tail[-period:].split())
+            shown = said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
+            return f"it repeats itself: {shown!r}, {run // period} times or more"
+    return None
 
 
 def _run(text: str, period: int) -> int:

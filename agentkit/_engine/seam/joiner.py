@@ -8,7 +8,7 @@ from typing import assert_never
 from attrs import evolve, frozen
 
 from agentkit._engine.seam.decision import OTHER_WORDS, Cut, Decision, decide
-from agentkit._engine.seam.overlap import TAIL, Setting, judge
+from agentkit._engine.seam.overlap import TAIL, is_whole_again
 from agentkit._engine.seam.restart import CERTAIN, Walk, is_periodic, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy
@@ -16,6 +16,8 @@ from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy
 MOST_HELD = 2600
 """Characters held back before what they are is decided with what is there."""
 _FIRST = 16
+_CERTAIN_WHOLE = 24
+"""Characters of a text that does not come twice by chance."""
 _CLOSE = re.compile(r"\n[ \t]*(?:`{3,}|~{3,})[ \t]*\n")
 _BEGUN = re.compile(r"\n[ \t]*(?:`*|~*)[ \t]*\Z")
 MOST_DOUBTED = 160
@@ -190,9 +192,11 @@ class Seam:
         """All of the text came once more, and is not one thing that is said again and again."""
         if self._repeats is True:
             return True
-        if self._repeats is None and len(self._text) <= TAIL:
-            return judge(Setting(self._text, is_all=True), self._text + rest[:1], len(self._text)) == "model"
-        return (self._is_anew or len(self._text) >= CERTAIN) and not is_periodic(self._text)
+        if self._repeats is False and not self._is_anew and len(self._text) < _CERTAIN_WHOLE:
+            return False
+        if len(self._text) <= TAIL:
+            return is_whole_again(self._text, rest)
+        return not is_periodic(self._text)
 
     def _flow(self, how: str) -> None:
         self._flows = True

@@ -29,6 +29,8 @@ _MARKER = re.compile(r"\s*(?:\d+[.)]|[-*+]|#{1,6}|>|`{3,}\w*|~{3,}\w*)\s*$")
 _FRAGMENT = 3
 _LINE_BEGUN = 6
 _FEW_WORDS = 3
+_DISTINCT = 6
+"""Characters, the blank counted, in what says anything."""
 _WHOLE_WORD = 5
 
 
@@ -45,39 +47,74 @@ class Setting:
     """The model was asked to repeat something."""
 
 
-def longest(tail: str, rest: str) -> int:
-    """Length of the longest beginning of `rest` that is the end of `tail`."""
-    for length in range(min(len(tail), len(rest)), 0, -1):
-        if tail.startswith(rest[:length], len(tail) - length):
-            return length
-    return 0
+@frozen
+class Found:
+    """An overlap and whose it is; with nobody's, its length is that of the longest."""
+
+    size: int
+    whose: Judgement
 
 
-def lookahead(length: int) -> int:
-    """Characters after an overlap that are needed to judge it."""
-    return _LOOK if length <= _UNIT else 1
+def overlaps(tail: str, rest: str) -> list[int]:
+    """Lengths of the beginnings of `rest` that are ends of `tail`, the longest first."""
+    most = min(len(tail), len(rest))
+    return [size for size in range(most, 0, -1) if tail.startswith(rest[:size], len(tail) - size)]
 
 
-def judge(setting: Setting, rest: str, length: int) -> Judgement:
-    """Who repeats: the model the end of the text, or the text itself."""
-    found = rest[:length]
-    if not _is_credible(setting, found, rest[length : length + 1]):
-        return "chance"
-    return "text" if _belongs(setting, found, rest) else "model"
+def find(setting: Setting, rest: str) -> Found | None:
+    """The overlap that the model made, or the text. Where several lengths are possible, the least is dropped."""
+    sizes = overlaps(setting.tail, rest)
+    if not sizes:
+        return None
+    if sizes[0] == len(setting.tail) and is_whole_again(setting.tail, rest[sizes[0] :]) and setting.is_all:
+        return Found(sizes[0], "model")
+    whose: Judgement = "chance"
+    strong = next((size for size in reversed(sizes) if _is_strong(setting, rest[:size])), 0)
+    if strong and not _MARKER.match(rest[:strong]):
+        if not _belongs(setting, rest[:strong], rest):
+            return Found(_least(setting, rest, sizes, strong), "model")
+        whose = "text"
+    for size in sizes:
+        if (strong and size >= strong) or not _is_weak(setting, rest[:size], rest[size : size + 1]):
+            continue
+        if _MARKER.match(rest[:size]) or not _belongs(setting, rest[:size], rest):
+            return Found(size, "model")
+        whose = "text"
+    return Found(sizes[0], whose)
+
+
+def is_whole_again(text: str, rest: str) -> bool:
+    """The whole of a short text came once more, before `rest`, and is not one thing that is said again and again."""
+    setting = Setting(text, is_all=True)
+    if not _is_strong(setting, text) and not _is_weak(setting, text, rest[:1]):
+        return False
+    return not _belongs(setting, text, text + rest)
+
+
+def lookahead(rest: str, size: int) -> int:
+    """Characters after an overlap that are needed to judge it: two lines where it has lines."""
+    if "\n" not in rest[: min(size, _UNIT)]:
+        return _LOOK
+    end = rest.find("\n", rest.find("\n", size) + 1) if "\n" in rest[size:] else -1
+    return 2 * _UNIT if end < 0 else max(_LOOK, end + 1 - size)
 
 
 def weight(text: str) -> int:
-    """Characters, where one that stands for a syllable or a word counts as three."""
-    return sum(3 if character >= NO_SPACES else 1 for character in text if not character.isspace()) + text.count(" ")
+    """Characters, where one that stands for a syllable or a word counts as three, and space between words as one."""
+    return sum(3 if character >= NO_SPACES else 1 for character in " ".join(text.split()))
 
 
-def _is_credible(setting: Setting, found: str, after: str) -> bool:
-    if is_mark(found[0]):
+def _is_strong(setting: Setting, found: str) -> bool:
+    """So long that it is no chance."""
+    if is_mark(found[0]) or len(set(found)) < _DISTINCT:
         return False
-    if weight(found) >= (_SURE_IF_ASKED if setting.is_asked else _SURE):
-        return True
+    return weight(found) >= (_SURE_IF_ASKED if setting.is_asked else _SURE)
+
+
+def _is_weak(setting: Setting, found: str, after: str) -> bool:
+    """No chance because of where it begins, or of what it is."""
     before = setting.tail[: len(setting.tail) - len(found)]
-    if before and _is_inside(before[-1], found[0]):
+    if is_mark(found[0]) or (before and _is_inside(before[-1], found[0])):
         return False
     if not before and setting.is_all and len(found.strip()) >= _WHOLE_WORD:
         return True
@@ -111,44 +148,61 @@ def _belongs(setting: Setting, found: str, rest: str) -> bool:
     """Repetitions of this kind are in the text already, or go on after it."""
     tail, size = setting.tail, len(found)
     before = len(tail) - size
-    if before == 0 and setting.is_all:
-        return period(found) * 2 <= size
     if period(found) * 2 <= size:
         return True
-    back = _common_end(tail[:before], tail)
-    ahead = _common_start(rest[size:], rest)
+    if before == 0 and setting.is_all:
+        return False
+    if weight(found) >= _SURE_IF_ASKED and tail.find(found) < before:
+        return True
+    if _has_lines_again(tail, found) and max(overlaps(found, found)[1:], default=0) >= _LINE_BEGUN:
+        return True
+    together = _common_end(tail[:before], tail) + _common_start(rest[size:], rest)
     if size > _UNIT:
-        return (back + ahead) * 2 >= size
-    return back + ahead >= min(_LOOK, max(2, size // 2)) or _is_line_again(tail, found)
+        return together * 2 >= size
+    if together >= min(_LOOK, max(2, size // 2)) or _is_line_again(tail, found, rest[size : size + 1]):
+        return True
+    return found.count("\n") == 1 and _goes_on_alike(tail, rest, size)
 
 
-def _is_line_again(tail: str, found: str) -> bool:
+def _goes_on_alike(tail: str, rest: str, size: int) -> bool:
+    """The line that was cut is one of several that are the same."""
+    line = _last_line(tail) + rest[size:].partition("\n")[0]
+    return len(line) >= _LINE_BEGUN and (tail.split("\n") + rest.split("\n")).count(line) > 1
+
+
+def _is_line_again(tail: str, found: str, after: str) -> bool:
     """Whole lines: the repetition begins at the place within its line at which the text was cut in its own.
 
     Of several lines, one has to be there elsewhere as well.
     """
-    if "\n" not in found:
-        return False
-    before = tail[: len(tail) - len(found)]
-    if _last_line(before).strip() != _last_line(tail).strip():
-        return False
-    lines = [line for line in found.split("\n")[1:-1] if line.strip()]
-    return not lines or any(tail.count(f"{line}\n") > 1 for line in lines)
+    before = _last_line(tail[: len(tail) - len(found)]).strip()
+    if "\n" in found and before == _last_line(tail).strip():
+        return "\n" not in found.rstrip("\n").partition("\n")[2] or _has_lines_again(tail, found)
+    return after == "\n" and not before and _has_lines_again(tail, found)
+
+
+def _has_lines_again(tail: str, found: str) -> bool:
+    """A line of these is there more than once."""
+    lines = (line.strip() for line in found.split("\n"))
+    return any(tail.count(line) > 1 for line in lines if len(line) >= _LINE_BEGUN)
 
 
 def _last_line(text: str) -> str:
     return text[text.rfind("\n") + 1 :]
 
 
-def of_this_line(tail: str, rest: str, size: int) -> int:
-    """A shorter overlap where both are possible: there are several lines like this one, and it may be begun anew."""
-    line, first = _last_line(tail), rest[:size].partition("\n")
-    same = len(line) >= _FRAGMENT and bool(first[1]) and first[0].startswith(line)
-    return len(line) if same and tail.count(f"{first[0]}\n") > 1 else size
+def _least(setting: Setting, rest: str, sizes: list[int], strong: int) -> int:
+    """A shorter overlap where both are possible: a word or a line begun anew, of several lines that are alike."""
+    first, end, _ = rest[:strong].partition("\n")
+    again = first + end
+    if not end or setting.tail.count(again) + rest.count(again) <= 2:  # noqa: PLR2004 - the overlap itself
+        return strong
+    weak = (size for size in sizes if size < strong and _is_weak(setting, rest[:size], rest[size : size + 1]))
+    return next(weak, strong)
 
 
 def period(text: str) -> int:
-    """The smallest distance at which a text repeats itself."""
+    """The smallest distance at which a text repeats itself, where that is up to half of it."""
     at = text.find(text[: (len(text) + 1) // 2], 1)
     while at > 0:
         if text.startswith(text[at:]):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
+from agentkit._engine.seam.letters import TERM, is_unspaced
 from agentkit._engine.seam.overlap import period
 
 CERTAIN = 64
 """Characters in which a beginning equals that of the text, so that it is one."""
 _EXACT = 16
 """Until so many are compared, space counts."""
+_WHOLE = 8
 _JUDGED = 160
 _ALIKE = 0.6
-_VERY_ALIKE = 0.8
-_WORDS = re.compile(r"\w+")
+_VERY_ALIKE = 0.7
 _LONG = 4
 _HEAD = 4000
 
@@ -71,10 +70,15 @@ class Walk:
 
 
 def begins(text: str, start: int, rest: str) -> int | None:
-    """Signs in which a continuation equals what begins at `start`, up to `CERTAIN`; None where it differs in them."""
+    """Signs in which a continuation equals what begins at `start`, up to `CERTAIN`; None where it differs in them.
+
+    A text that is shorter counts as much where all of it is there.
+    """
     said = "".join(rest[: 4 * CERTAIN].split())[:CERTAIN]
     there = "".join(text[start : start + 4 * CERTAIN].split())
-    return len(said) if there.startswith(said) else None
+    if there.startswith(said):
+        return len(said)
+    return CERTAIN if len(there) >= _WHOLE and said.startswith(there) else None
 
 
 def is_periodic(text: str) -> bool:
@@ -85,15 +89,25 @@ def is_periodic(text: str) -> bool:
 
 def likeness(text: str, begun: str, *, final: bool) -> bool | None:
     """The continuation tells the beginning of the text in other words; None where more has to be seen."""
-    first, second = _WORDS.findall(text[:_JUDGED])[:2], _WORDS.findall(begun)[:2]
-    if [word.lower() for word in first] != [word.lower() for word in second] or begun[:1] != text.lstrip()[:1]:
+    if _terms(text[:_JUDGED])[:2] != _terms(begun)[:2] or begun[:1] != text.lstrip()[:1]:
         return False
-    if len(text) < 2 * _JUDGED or text.find(text[:_EXACT], 1) > 0:
+    if len(text) < _JUDGED or text.find(text[:_EXACT], 1) > 0:
         return False
     if len(begun) < _JUDGED:
         return False if final else None
-    head = set(_WORDS.findall(text[: 2 * _JUDGED].lower()))
-    said = [word for word in _WORDS.findall(begun[:_JUDGED].lower()) if len(word) >= _LONG]
-    share = sum(word in head for word in said) / max(1, len(said))
+    head = set(_terms(text[: 2 * _JUDGED]))
+    said = [term for term in _terms(begun[:_JUDGED]) if len(term) >= _LONG or is_unspaced(term[0])]
+    share = sum(term in head for term in said) / max(1, len(said))
     in_sentence = text[-1].isalnum() or text.rstrip()[-1:] in {",", ";"}
     return share >= (_ALIKE if in_sentence and begun[:1].isupper() else _VERY_ALIKE)
+
+
+def _terms(text: str) -> list[str]:
+    """Words, or pairs of characters where there are no spaces between words."""
+    found: list[str] = []
+    for word in TERM.findall(text.lower()):
+        if is_unspaced(word[0]):
+            found += [word[place : place + 2] for place in range(max(1, len(word) - 1))]
+        else:
+            found.append(word)
+    return found

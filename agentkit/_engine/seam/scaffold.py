@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from agentkit._engine.seam.overlap import TAIL
+from agentkit._engine.seam.overlap import TAIL, overlaps
 
 _SIZES = (60, 100, 160, 240, 400)
 """Characters of a quotation, as many as make it the only one of its kind."""
@@ -32,8 +32,10 @@ def echo_quote(text: str) -> str | None:
 
 def _is_in_step(before: str, quote: str) -> bool:
     """What stands before the quotation ends as it does, as where the same is said again and again."""
-    last = "".join(quote[-_STEP * 8 :].split())[-_STEP:]
-    return "".join(before[-_STEP * 8 :].split()).endswith(last)
+    signs = "".join(quote.split())
+    if any(size > _STEP for size in overlaps(signs, signs)[1:]):
+        return True
+    return "".join(before[-_STEP * 8 :].split()).endswith(signs[-_STEP:])
 
 
 def echo_instruction(quote: str) -> str:

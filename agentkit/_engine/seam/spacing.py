@@ -22,7 +22,7 @@ def missing_space(tail: str, begun: str, *, in_code: bool) -> str:
     if not tail or not begun or in_code or begun[0].isspace() or is_mark(begun[0]) or tail[-1] == "\u200d":
         return ""
     if tail[-1].isspace():
-        return "\n" if _wants_blank_line(tail) else ""
+        return "\n" if _wants_blank_line(tail) and begun[0].isalnum() and not _ITEM.match(begun) else ""
     line = tail[tail.rfind("\n") + 1 :]
     if line.lstrip().startswith("|"):
         return _in_row(line, begun)
@@ -86,8 +86,8 @@ def _are_two(tail: str, begun: str) -> bool:
     is_last, is_first = last.lower() in known, first.lower() in known
     if (last + first).lower() in known:
         return False
-    if is_last and (len(last) >= _SHORT or is_first):
+    if is_last and (len(last) > _SHORT or is_first):
         return True
     if not is_first:
         return False
-    return len(first) > _SHORT or (len(last) > _SHORT and known.count(first.lower()) > 1)
+    return len(first) > _SHORT or (len(first) == _SHORT < len(last) and known.count(first.lower()) > 1)
