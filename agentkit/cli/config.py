@@ -66,6 +66,7 @@ def _general() -> Iterator[Row]:
     yield _row("model", setting("model"))
     store = setting("store")
     yield _row("store", store if store.value else Setting(f"sqlite:///{store_path()}", home))
+    yield _row("transcript", setting("transcript"))
     offline = os.environ.get("AGENTKIT_OFFLINE", "")
     yield Row(
         "offline", "no" if offline in ("", "0") else "yes", "environment AGENTKIT_OFFLINE" if offline else DEFAULT

@@ -301,13 +301,14 @@ def test_doctor_and_a_server_that_is_not_there(call: Run, nowhere: str, monkeypa
 
 def test_doctor_and_the_file(call: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_BASE_URL", "gpu:8000")
-    text = 'modle = "x"\nstore = "memory"\n[vllm]\nmodel = "m"\nbase_ulr = "x"\n[openai]\napi_key = 5\n[opnai]\n'
+    text = 'modle = "x"\nstore = "memory"\ntranscript = "logs"\n[vllm]\nmodel = "m"\nbase_ulr = "x"\n[openai]\napi_key = 5\n[opnai]\n'
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
     done = call("doctor")
     assert done.code == 1
     for entry in ("modle", "[vllm] base_ulr", "[opnai]"):
         assert f"note   settings: {entry} in {file} is not known, and does nothing\n" in done.out
+    assert done.out.count("is not known") == 3
     assert "api_key, from [openai]" in done.out
     assert "must be a text, not of type int\n       -> correct it there" in done.out
     assert "write http://gpu:8000\n       -> correct it there" in done.out

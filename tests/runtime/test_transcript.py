@@ -19,7 +19,6 @@ from agentkit import (
     Conversation,
     InvalidInput,
     Options,
-    ProviderError,
     RetryPolicy,
     ToolCall,
     assistant,
