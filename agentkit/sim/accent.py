@@ -68,6 +68,8 @@ class Accent:
     limit: int | None = None
     """Of new tokens, where the request sets none."""
     checks: tuple[Check, ...] = ()
+    hears: tuple[str, ...] = ("reasoning_content", "reasoning")
+    """The names under which it reads the reasoning of earlier messages."""
     trailing: Trailing = "anew"
     one_system: bool = False
     """Only a first message is read as system message; others are dropped without a word."""
@@ -97,6 +99,8 @@ class Accent:
     """The finish reason where a limit cuts a call."""
     named_call: Literal["stop", "tool_calls"] = "tool_calls"
     """The finish reason where the request named the tool to call."""
+    counts: Mapping[str, Any] = field(factory=dict[str, Any])
+    """Fields of the usage besides the usual ones."""
     counts_thought: bool = True
     """Whether the usage tells the tokens of reasoning."""
     headers: Mapping[str, str] = field(factory=dict[str, str])

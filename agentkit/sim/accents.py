@@ -112,6 +112,7 @@ _VLLM_033 = Accent(
     checks=(openai_rules.no_both_flags,),
     overflow=_vllm_overflow,
     base={},
+    counts={"prompt_tokens_details": None},
     call_id=lambda given: f"chatcmpl-tool-{given.removeprefix('call_')}",
     reasoning=("reasoning",),
     named_call="stop",
@@ -136,17 +137,24 @@ _VLLM_012 = evolve(
     counts_thought=False,
     message={**_VLLM_NULLS, "tool_calls": []},
 )
-_VLLM_011 = evolve(_VLLM_012, reasoning=("reasoning_content",), cut_call="tool_calls")
+_VLLM_011 = evolve(
+    _VLLM_012,
+    reasoning=("reasoning_content",),
+    cut_call="tool_calls",
+    harmony={**_VLLM_033.harmony, "hears": ()},
+)
 
 _TIMINGS = {"timings": {"cache_n": 0, "prompt_n": 1, "prompt_ms": 1.0, "predicted_n": 1, "predicted_ms": 1.0}}
 _LLAMACPP_2026 = Accent(
     loose=frozenset({"tools", "stream_options", "tool_choice"}),
     checks=(openai_rules.no_probabilities_of_calls,),
+    hears=("reasoning_content",),
     trailing="llamacpp",
     overflow=_llamacpp_overflow,
     call_id=lambda given: f"{given.removeprefix('call_'):0>32}",
     model="served",
     base={"system_fingerprint": "b1-0c1e570"},
+    counts={"prompt_tokens_details": {"cached_tokens": 0}},
     counts_thought=False,
     headers={"server": "llama.cpp"},
     served=("gpt-oss-20b-mxfp4.gguf",),
@@ -178,6 +186,7 @@ _OLLAMA = Accent(
     ignores=frozenset({"max_completion_tokens", "tool_choice", "parallel_tool_calls", "n", "user"}),
     efforts=frozenset({"none", "minimal", "low", "medium", "high", "max", "xhigh", "ultra"}),
     checks=(openai_rules.content_is_there,),
+    hears=("reasoning",),
     too_long="oldest dropped",
     ids="number",
     base={"system_fingerprint": "fp_ollama"},
@@ -213,6 +222,7 @@ _LMSTUDIO = Accent(
 
 _SGLANG = Accent(
     checks=(openai_rules.no_leaks, openai_rules.thought_or_said),
+    hears=("reasoning_content",),
     trailing="flag or user",
     overflow=_sglang_overflow,
     crowded=_sglang_crowded,
@@ -246,6 +256,7 @@ _TRANSFORMERS = Accent(
         }
     ),
     known=_FIELDS_OF_OPENAI,
+    hears=("reasoning_content",),
     limit=1024,
     too_long="ignored",
     checks=(openai_rules.no_leaks, openai_rules.thought_or_said),
@@ -308,6 +319,7 @@ _PARALLAX_2025 = Accent(
         }
     ),
     limit=2048,
+    hears=(),
     too_long="left cut",
     ids="uuid",
     call_id=lambda given: str(UUID(hex=f"{given.removeprefix('call_'):0>32}")),
@@ -343,6 +355,7 @@ _PARALLAX_2026 = evolve(
 
 _GRAVIXLAYER = Accent(
     key=True,
+    hears=(),
     base={},
     counts_thought=False,
     headers={"x-ratelimit-limit": "25", "x-ratelimit-remaining": "24"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+from attrs import evolve
+
 from agentkit.sim.talk import Call, Failure, Refused, Said
 from agentkit.sim.wire import as_array, as_object, shown
 
@@ -26,8 +28,13 @@ def refuse_type(name: str, expected: str, value: Any) -> NoReturn:
     refuse(f"Invalid type for '{name}': expected {expected}, but got {shown(value)} instead.", name, "invalid_type")
 
 
-def read_messages(given: Any, *, disorder: int = 400) -> tuple[Said, ...]:
-    """The messages of a request; `disorder` is the status where each is valid, but not their order.
+def read_messages(
+    given: Any, *, disorder: int = 400, hears: tuple[str, ...] = ("reasoning_content", "reasoning")
+) -> tuple[Said, ...]:
+    """The messages of a request.
+
+    `disorder` is the status where each is valid, but not their order; `hears` are the names under which reasoning is
+    read, others are read over.
 
     Raises:
         Refused: one of them, or their order, breaks the rules.
@@ -37,12 +44,12 @@ def read_messages(given: Any, *, disorder: int = 400) -> tuple[Said, ...]:
         refuse_type("messages", "an array of objects", given)
     if not items:
         refuse("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
-    messages = tuple(_message(item, f"messages.[{place}]") for place, item in enumerate(items))
+    messages = tuple(_message(item, f"messages.[{place}]", hears) for place, item in enumerate(items))
     _check_order(messages, disorder)
     return messages
 
 
-def _message(item: Any, where: str) -> Said:
+def _message(item: Any, where: str, hears: tuple[str, ...]) -> Said:
     fields = as_object(item)
     if fields is None:
         refuse_type(where, "an object", item)
@@ -58,7 +65,7 @@ def _message(item: Any, where: str) -> Said:
     reasoning = _reasoning(fields, where) if role == "assistant" else ""
     said = Said(role=role, text=text, reasoning=reasoning, calls=calls, call_id=call_id)
     _check_filled(said, where)
-    return said
+    return said if any(fields.get(name) for name in hears) else evolve(said, reasoning="")
 
 
 def _content(content: Any, where: str) -> str:

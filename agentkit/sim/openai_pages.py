@@ -8,8 +8,8 @@ from typing import Any
 
 from agentkit.sim.accent import Accent, is_harmony
 from agentkit.sim.openai_fit import prompt_tokens
-from agentkit.sim.openai_history import read_messages, refuse
-from agentkit.sim.openai_request import read_tools
+from agentkit.sim.openai_history import refuse
+from agentkit.sim.openai_request import heard_messages, read_tools
 from agentkit.sim.openai_wire import CREATED, Page, Pages
 from agentkit.sim.talk import Failure, Refused, Said
 from agentkit.sim.text import digest, tokens
@@ -88,9 +88,9 @@ def _asked(request: SimRequest) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _count(given: dict[str, Any]) -> tuple[int, str]:
+def _count(given: dict[str, Any], accent: Accent) -> tuple[int, str]:
     """The tokens of a chat, and its text."""
-    messages, tools = read_messages(given.get("messages")), read_tools(given)
+    messages, tools = heard_messages(given, accent.of(given.get("model"))), read_tools(given)
     return prompt_tokens(messages, tools), _prompt(messages)
 
 
@@ -102,11 +102,11 @@ def _numbers(text: str) -> list[int]:
     return [int(digest(token)[:8], 16) % _VOCABULARY for token in tokens(text)]
 
 
-def _tokenize_chat(request: SimRequest, stage: Stage, _: Accent) -> SimResponse:
+def _tokenize_chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
     """vLLM and SGLang: a prompt or messages."""
     given = _asked(request)
     if "messages" in given:
-        count, text = _count(given)
+        count, text = _count(given, accent)
         numbers = (_numbers(text) + [0] * count)[:count]
     else:
         numbers = _numbers(_string(given, "prompt"))
@@ -133,12 +133,12 @@ def _string(given: dict[str, Any], name: str) -> str:
     return found
 
 
-def _input_tokens(request: SimRequest, _: Stage, __: Accent) -> SimResponse:
-    return json_response(200, {"input_tokens": _count(_asked(request))[0], "object": "response.input_tokens"})
+def _input_tokens(request: SimRequest, _: Stage, accent: Accent) -> SimResponse:
+    return json_response(200, {"input_tokens": _count(_asked(request), accent)[0], "object": "response.input_tokens"})
 
 
-def _apply_template(request: SimRequest, _: Stage, __: Accent) -> SimResponse:
-    return json_response(200, {"prompt": _count(_asked(request))[1]})
+def _apply_template(request: SimRequest, _: Stage, accent: Accent) -> SimResponse:
+    return json_response(200, {"prompt": _count(_asked(request), accent)[1]})
 
 
 def _props(_: SimRequest, stage: Stage, accent: Accent) -> SimResponse:

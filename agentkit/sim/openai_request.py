@@ -12,11 +12,11 @@ from attrs import frozen
 from agentkit.sim.accent import Accent, Asked, is_harmony
 from agentkit.sim.openai_fit import fitted, overflow, prompt_tokens
 from agentkit.sim.openai_history import read_messages, refuse, refuse_type
-from agentkit.sim.openai_trailing import opening
+from agentkit.sim.openai_trailing import Opening, opening
 from agentkit.sim.talk import Ask, Failure, Refused, Said, Tool
 from agentkit.sim.wire import SimRequest, as_array, as_object, shown
 
-__all__ = ["ChatBody", "check_numbers", "overflow", "prompt_tokens", "read_chat", "read_tools"]
+__all__ = ["ChatBody", "check_numbers", "heard_messages", "overflow", "prompt_tokens", "read_chat", "read_tools"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
@@ -80,14 +80,26 @@ def read_chat(request: SimRequest, window: int, accent: Accent, models: tuple[st
     check_numbers(given)
     _check_plain(given)
     _check_effort(given, accent)
-    messages, tools = _messages(given, accent), read_tools(given)
+    messages, tools = heard_messages(given, accent), read_tools(given)
     for check in accent.checks:
         check(Asked(given=given, messages=messages, harmony=is_harmony(model)))
     begun = opening(given, messages, accent)
+    options = _stream_options(given)
+    return ChatBody(
+        model=model,
+        ask=_ask(given, begun, tools, accent, window),
+        stream=given.get("stream", False),
+        include_usage=options.get("include_usage", False),
+        counts_each=options.get("continuous_usage_stats", False),
+        echo=begun.echo,
+        hides=given.get("include_reasoning") is False,
+    )
+
+
+def _ask(given: Mapping[str, Any], begun: Opening, tools: tuple[Tool, ...], accent: Accent, window: int) -> Ask:
     asked = min((given[name] for name in ("max_tokens", "max_completion_tokens") if name in given), default=None)
     kept = fitted(begun.messages, tools, accent=accent, window=window, limit=asked)
-    options = _stream_options(given)
-    ask = Ask(
+    return Ask(
         messages=_without_last(kept) if begun.anew else kept,
         tools=tools,
         choice=_choice(given, tools, accent),
@@ -98,15 +110,6 @@ def read_chat(request: SimRequest, window: int, accent: Accent, models: tuple[st
         anew=begun.anew,
         endless=not accent.too_long.startswith("refused"),
         thinks=_thinks(given),
-    )
-    return ChatBody(
-        model=model,
-        ask=ask,
-        stream=given.get("stream", False),
-        include_usage=options.get("include_usage", False),
-        counts_each=options.get("continuous_usage_stats", False),
-        echo=begun.echo,
-        hides=given.get("include_reasoning") is False,
     )
 
 
@@ -139,8 +142,9 @@ def _model(given: Mapping[str, Any], models: tuple[str, ...]) -> str:
     return model
 
 
-def _messages(given: Mapping[str, Any], accent: Accent) -> tuple[Said, ...]:
-    messages = read_messages(given.get("messages"), disorder=accent.disorder)
+def heard_messages(given: Mapping[str, Any], accent: Accent) -> tuple[Said, ...]:
+    """The messages of a request, without what the server reads over."""
+    messages = read_messages(given.get("messages"), disorder=accent.disorder, hears=accent.hears)
     if not accent.one_system:
         return messages
     return tuple(said for place, said in enumerate(messages) if said.role != "system" or place == 0)

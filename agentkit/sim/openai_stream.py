@@ -29,6 +29,7 @@ def usage_of(end: End, accent: Accent) -> dict[str, Any]:
         "prompt_tokens": end.prompt_tokens,
         "completion_tokens": end.completion_tokens,
         "total_tokens": end.prompt_tokens + end.completion_tokens,
+        **accent.counts,
     }
     if accent.counts_thought:
         counts["completion_tokens_details"] = {"reasoning_tokens": end.reasoning_tokens}

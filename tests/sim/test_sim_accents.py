@@ -432,6 +432,43 @@ def test_a_later_system_message_is_dropped_for_gpt_oss(profile: str) -> None:
     assert (counts[0] < counts[1]) is True
 
 
+HEARS = {
+    "openai": "both",
+    "vllm-0.11": "both",
+    "vllm-0.12": "both",
+    "vllm-0.33": "both",
+    "llamacpp-2025": "reasoning_content",
+    "llamacpp-2026": "reasoning_content",
+    "ollama": "reasoning",
+    "sglang": "reasoning_content",
+    "transformers": "reasoning_content",
+    "parallax-2025": "none",
+    "parallax-2026": "both",
+    "gravixlayer": "none",
+}
+
+
+@pytest.mark.parametrize("profile", HEARS)
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_under_which_name_reasoning_goes_back(profile: str, name: str) -> None:
+    tokens = [
+        chat(profile, [user("x"), assistant("y", **more), user("say z")]).value["usage"]["prompt_tokens"]
+        for more in ({}, {name: "one two three"})
+    ]
+    assert tokens[1] - tokens[0] == (3 if HEARS[profile] in (name, "both") else 0)
+
+
+def test_older_vllm_reads_no_reasoning_of_gpt_oss() -> None:
+    messages = [user("x"), assistant("y", reasoning="one two", reasoning_content="one two"), user("say z")]
+    used = [chat(name, messages, model="gpt-oss-20b").value["usage"]["prompt_tokens"] for name in VLLM]
+    assert (used[1] - used[0], used[2] - used[1]) == (2, 0)
+
+
+def test_counts_of_one_server_only() -> None:
+    assert chat("vllm-0.33", "say x").value["usage"]["prompt_tokens_details"] is None
+    assert chat("llamacpp-2026", "say x").value["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
+
+
 def test_thinking_is_turned_off_and_reasoning_hidden() -> None:
     off = chat("parallax-2026", "think first. say hi", chat_template_kwargs={"enable_thinking": False})
     assert not off.value["choices"][0]["message"].get("reasoning")

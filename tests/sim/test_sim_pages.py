@@ -129,7 +129,16 @@ def test_an_unknown_path(profile: str) -> None:
     assert get("ollama", "").data == b"Ollama is running"
 
 
-CHAT = {"model": "sim", "messages": [{"role": "system", "content": "Be brief."}, user("say  one two \n")]}
+CHAT = {
+    "model": "sim",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        user("hello"),
+        {"role": "assistant", "content": "hi", "reasoning": "Hm, hm."},
+        {"role": "system", "content": "Be kind."},
+        user("say  one two \n"),
+    ],
+}
 TOOLS = {"tools": [tool_schema("weather")]}
 
 
@@ -145,8 +154,9 @@ TOOLS = {"tools": [tool_schema("weather")]}
 @pytest.mark.parametrize("more", [{}, TOOLS], ids=["", "tools"])
 def test_a_chat_is_counted_as_it_will_be(profile: str, path: str, name: str, more: dict[str, Any]) -> None:
     simulator = Simulator()
-    counted = send(simulator, "POST", f"/{profile}{path}", {**CHAT, **more}).value
-    used = chat(profile, CHAT["messages"], simulator=simulator, **more).value["usage"]["prompt_tokens"]
+    asked = {**CHAT, "model": "gpt-oss-20b", **more}
+    counted = send(simulator, "POST", f"/{profile}{path}", asked).value
+    used = chat(profile, simulator=simulator, **asked).value["usage"]["prompt_tokens"]
     assert counted[name] == used
     assert len(counted.get("tokens", range(used))) == used
 
