@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -11,8 +13,9 @@ from attrs import frozen
 from agentkit._engine.history import History
 from agentkit._engine.plan import Plan, plan
 from agentkit._engine.plan_terms import PlanState, Terms, answered
+from agentkit.counters._packed import QWEN
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
-from agentkit.tokens import CountKind, ToolShape
+from agentkit.tokens import CountKind, TokenCounter, ToolShape
 from agentkit.usage import Usage
 
 VOCABULARY = [f"w{number}" * (1 + number % 4) for number in range(400)]
@@ -50,7 +53,7 @@ class Client:
 class Backend:
     """What is true: words cost what they cost, each message is framed, and there are hidden instructions."""
 
-    def __init__(self, seed: int, client: Client) -> None:
+    def __init__(self, seed: int, client: TokenCounter) -> None:
         chance = random.Random(seed)
         self.hidden = chance.randint(40, 300)
         self.frame = {role: chance.randint(4, 9) for role in ("system", "user", "assistant", "tool")}
@@ -82,6 +85,26 @@ def words(chance: random.Random, low: int, high: int) -> str:
     return " ".join(chance.choices(VOCABULARY, k=chance.randint(low, high)))
 
 
+class Qwen(Backend):
+    """A backend with a real vocabulary, that of Qwen."""
+
+    def text(self, text: str) -> int:
+        return QWEN.count(text)
+
+
+def prose(chance: random.Random, low: int, high: int) -> str:
+    """So many words of our own pages, code and tables included."""
+    words_of_it = _pages()
+    start, size = chance.randrange(len(words_of_it)), chance.randint(low, high)
+    return "so " + " ".join(words_of_it[start : start + size])
+
+
+@cache
+def _pages() -> list[str]:
+    pages = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+    return " ".join(page.read_text(encoding="utf-8") for page in pages).split(" ")
+
+
 class Talk:
     """A conversation with such a backend, and what came out of its turns."""
 
@@ -89,7 +112,7 @@ class Talk:
         self.terms, self.backend = terms, backend
         self.chance = random.Random(seed)
         self.tools, self.thinks = tools, thinks
-        self.question, self.answer = (5, 60), (20, 160)
+        self.question, self.answer, self.say = (5, 60), (20, 160), words
         self.history, self.state = History(), None
         self.plans: list[Plan] = []
         self.true: list[int] = []
@@ -97,15 +120,15 @@ class Talk:
     state: PlanState | None
 
     def turn(self) -> None:
-        self.history = self.history.add(user(words(self.chance, *self.question)))
+        self.history = self.history.add(user(self.say(self.chance, *self.question)))
         for number in range(4):
             if number == 3 or self.chance.random() >= self.tools:
                 break
             call = ToolCall(f"call-{len(self.history)}", "look", {"for": self.chance.choice(VOCABULARY)})
             self._ask(Message("assistant", (call,)))
-            result = ToolResult(call.id, words(self.chance, 5, 200))
+            result = ToolResult(call.id, self.say(self.chance, 5, 200))
             self.history = self.history.add(Message("tool", (result,)))
-        self._ask(assistant(words(self.chance, *self.answer)))
+        self._ask(assistant(self.say(self.chance, *self.answer)))
 
     def _ask(self, reply: Message) -> None:
         made = plan(self.terms, self.history, self.state)

@@ -10,9 +10,10 @@ import pytest
 
 from agentkit._engine.plan_terms import Terms
 from agentkit.context import ContextPolicy
+from agentkit.counters import PlainCounter
 from agentkit.messages import Message, system
 from agentkit.tokens import CountKind
-from tests.plan.served import Backend, Client, Talk
+from tests.plan.served import Backend, Client, Qwen, Talk, prose
 
 WINDOW, REPLY = 8192, 1024
 
@@ -47,6 +48,26 @@ def test_predictions(kind: CountKind, tools: float, *, thinks: bool) -> None:
         errors += held.errors(after=5)
         violations += held.violations()
         requests += len(held.plans)
+    assert mean(errors) <= 0.002
+    assert violations < requests / 1000
+
+
+@pytest.mark.parametrize("tools", [0.0, 0.4])
+def test_predictions_with_the_vocabulary_of_another_model(tools: float) -> None:
+    """The client takes o200k and generous frames for a model of Qwen, of which it knows nothing."""
+    errors: list[float] = []
+    violations = requests = 0
+    for seed in range(6):
+        client = PlainCounter()
+        terms = Terms(counter=client, window=WINDOW, max_tokens=REPLY, system=system("Answer briefly."))
+        held = Talk(terms, Qwen(seed, client), seed, tools=tools)
+        held.say = prose
+        for _ in range(40):
+            held.turn()
+        errors += held.errors(after=5)
+        violations += held.violations()
+        requests += len(held.plans)
+        assert all(prompt + REPLY <= WINDOW for prompt in held.true)
     assert mean(errors) <= 0.002
     assert violations < requests / 1000
 
