@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import Attribute, field, frozen
 
@@ -74,9 +74,9 @@ def _function(instance: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _delay(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    pair = value if isinstance(value, tuple) else (value, value)
+    pair = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value, value)
     good = [isinstance(each, int | float) and not isinstance(each, bool) and 0 <= each <= _DAY for each in pair]
-    if len(pair) != 2 or not all(good) or pair[0] > pair[1]:  # noqa: PLR2004 - from and to
+    if len(pair) != 2 or not all(good) or cast("float", pair[0]) > cast("float", pair[1]):  # noqa: PLR2004 - from and to
         raise InvalidInput(f"delay must be a number of seconds, or a range (from, to) of them, not {value!r:.80}")
 
 

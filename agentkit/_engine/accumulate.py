@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from attrs import evolve
@@ -31,6 +31,7 @@ class Builder:
         "_provider",
         "_strategy",
         "_taken",
+        "_told",
         "fault",
         "finish",
         "heard",
@@ -71,6 +72,7 @@ class Builder:
         self._from = (len(text), len(reasoning))
         self._provider = self._backend = ""
         self._strategy = "first"
+        self._told: set[Notice] = set()
 
     def begin(self, provider: str, backend: str, strategy: str) -> None:
         """Another attempt at the same reply; a call that the last one left unfinished is forgotten."""
@@ -99,6 +101,12 @@ class Builder:
             return Usage()
         said = sum(self._lengths) - sum(self._from)
         return Usage(output_tokens=said // 4, requests=self.requests, estimated=True)
+
+    def news(self, notices: Iterable[Notice]) -> list[Notice]:
+        """Those that were not told before: the same holds for each attempt."""
+        fresh = [notice for notice in notices if notice not in self._told]
+        self._told.update(fresh)
+        return fresh
 
     @property
     def shown(self) -> bool:

@@ -105,7 +105,7 @@ class _Attempts:
                 continue
             reason = lost or self._course.cut(line, self._builder)
             self._builder.end()
-            if reason is None or (yield from self._is_over(line, reason)):
+            if reason is None or (yield from self._is_over(line, reason, lost=bool(lost))):
                 return
 
     def _one(self, line: Line, approach: Approach) -> Flow[str | None]:
@@ -135,16 +135,14 @@ class _Attempts:
             return str(error)
         if not course.attempts:
             raise error
-        match course.after_error(error, builder):
-            case "raise":
-                raise error
-            case "return_partial":
-                course.error = error
-                return str(error)
-            case "retry":
-                return str(error)
+        decision = course.after_error(error, builder)
+        if decision == "raise":
+            raise error
+        if decision == "return_partial":
+            course.error = error
+        return str(error)
 
-    def _is_over(self, line: Line, reason: str) -> Flow[bool]:
+    def _is_over(self, line: Line, reason: str, *, lost: bool) -> Flow[bool]:
         """No other attempt is to be made, for a reason; otherwise what there is to do before it."""
         course = self._course
         if course.error is not None:
@@ -154,7 +152,7 @@ class _Attempts:
         if course.settings.max_seconds is not None:
             now = yield from do(Now())
             self._began = now if self._began is None else self._began
-        stopped = course.end(line, self._builder, now - (self._began or now))
+        stopped = course.end(line, self._builder, now - (self._began or now), lost=lost)
         if stopped is not None:
             if course.broken is not None:
                 raise course.broken

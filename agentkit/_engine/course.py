@@ -77,7 +77,7 @@ class Course:
             return echo_instruction(strategy.quote) if isinstance(strategy, Echo) else plain_instruction()
         if isinstance(own, str):
             return own
-        said: object = own(self.attempts, self.settings.max_attempts, text, self._question)
+        said: object = cast("object", own(self.attempts, self.settings.max_attempts, text, self._question))
         if not isinstance(said, str) or not said.strip():
             raise InvalidInput(f"the prompt function of the continuation returned {said!r:.80}, not a text")
         return said
@@ -97,10 +97,10 @@ class Course:
         text = "".join(builder.text)
         if not self.settings.detect or not text:
             return None
-        self.follow(text)
+        shape = self.follow(text)
         cap, used = _cap(self.options, can), builder.usage
         tokens = None if used is None else used.output_tokens
-        return truncation(cast("Shape", self.shape), reason, output_tokens=tokens, max_tokens=cap)
+        return truncation(shape, reason, output_tokens=tokens, max_tokens=cap)
 
     def follow(self, text: str) -> Shape:
         """The shape of the reply; made when it is first needed, and followed by the seams from then on."""
@@ -108,8 +108,11 @@ class Course:
             self.shape = Shape(text)
         return self.shape
 
-    def end(self, line: Line, builder: Builder, seconds: float) -> str | None:
-        """Why no other attempt is made; None where there is to be one. Prepares the options of that."""
+    def end(self, line: Line, builder: Builder, seconds: float, *, lost: bool = False) -> str | None:
+        """Why no other attempt is made; None where there is to be one. Prepares the options of that.
+
+        `lost`: the last attempt broke off, so that what it added says nothing of the next.
+        """
         if not self.settings.max_attempts:
             return ""
         text = "".join(builder.text)
@@ -118,8 +121,11 @@ class Course:
         if wordless:
             if not self._enlarge(line):
                 return "it thought up to the limit and came to no answer" if not text else "the tool call was cut again"
-        elif self.attempts and (why := no_progress(added) or repetition(text, len(added))):
-            return why
+        elif self.attempts and not lost:
+            # a limit of a few tokens is met by honest work, too
+            idle = None if builder.finish_reason is FinishReason.LENGTH and added.strip() else no_progress(added)
+            if (why := idle or repetition(text, len(added))) is not None:
+                return why
         return self._limit(builder, seconds)
 
     def _enlarge(self, line: Line) -> bool:

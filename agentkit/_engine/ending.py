@@ -7,7 +7,7 @@ from attrs import frozen
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.course import Course
-from agentkit._engine.journal import NOTHING, Journal, longer
+from agentkit._engine.journal import NOTHING, Journal
 from agentkit.effects import Flow
 from agentkit.errors import AgentKitError, IncompleteReply, ProviderError, Unsupported
 from agentkit.events import Reply
@@ -54,8 +54,6 @@ def commit(
     cut = stopped or error is not None
     state = journal.turns[builder.turn_id]
     message = builder.message(interrupted=cut)
-    if cut and longer(state.earlier, message) is state.earlier and state.earlier is not None:
-        message = state.earlier
     reason = None if cut else course.stopped
     ended = TurnEnded(
         builder.turn_id,

@@ -25,7 +25,7 @@ def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Call
         TransportError, ProviderError, LimitExceeded: after the last attempt; what was delivered is in the builder.
     """
     wire = line.provider.encode(request)
-    yield from wire.notices
+    yield from builder.news(wire.notices)
 
     def attempt() -> Flow[None]:
         return _attempt(line, wire, builder, new_joint())

@@ -67,7 +67,7 @@ def _done(
 
 def _called(line: Line, call: Call, builder: Builder, total: _Total) -> Flow[Answered]:
     wire = call.request
-    yield from wire.notices
+    yield from builder.news(wire.notices)
     attempt = partial(reserved, line, builder, len(wire.body) // 4, partial(whole, line, call, builder))
     head, body, now = yield from persistent(line, builder, repeatable=wire.repeatable, attempt=attempt)
     total.check(now)

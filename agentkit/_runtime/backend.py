@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Named: TypeAlias = "str | Provider | Simulator"
 
 _MOST_KNOWN = 256
+_NO_SECRET = "sk-of-the-simulator"
 _known: dict[tuple[Provider, str], Learnt] = {}
 """What this process has learnt of its backends, by provider (address and key included) and model."""
 
@@ -167,8 +168,9 @@ def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:
     from agentkit.sim.profiles import PROFILES
 
     profile = PROFILES[simulator.profile]
-    provider = get_provider(profile.backend, base_url=f"sim://local{profile.path}", api_key="sim")
-    usual = cast("str", getattr(provider, "model", "")) or ("" if _lists_models(provider) else "sim")
+    provider = get_provider(profile.backend, base_url=f"sim://local{profile.path}", api_key=_NO_SECRET)
+    listed = next(iter(simulator.models), "sim")
+    usual = cast("str", getattr(provider, "model", "")) or ("" if _lists_models(provider) else listed)
     return Backend(*_with_model(provider, model or usual), None, simulator)
 
 

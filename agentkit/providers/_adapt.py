@@ -38,7 +38,7 @@ def without(dialect: Dialect, model: str, error: ProviderError) -> tuple[Dialect
 
 def _change(dialect: Dialect, said: str) -> tuple[Change, str] | None:
     if "prefill" in said and dialect.capabilities.prefix:
-        return _restarting, "a reply that was cut is begun anew, not continued"
+        return _without_prefix, "it does not go on from the beginning of a reply"
     if "stream_options" in said and dialect.asks_usage:
         return partial(evolve, asks_usage=False), "counts of tokens are not asked for"
     if "max_completion_tokens" in said and dialect.max_tokens == "max_tokens":
@@ -53,5 +53,5 @@ def _lacking(name: str, dialect: Dialect) -> Dialect:
     return evolve(dialect, lacks=dialect.lacks | {name})
 
 
-def _restarting(dialect: Dialect) -> Dialect:
+def _without_prefix(dialect: Dialect) -> Dialect:
     return evolve(dialect, capabilities=evolve(dialect.capabilities, prefix=False, repeats_prefix=None), continues={})

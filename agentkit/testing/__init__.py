@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from agentkit.testing._provider_contract import RecordedAnswer, provider_contract
 from agentkit.testing._recording import RecordingStore, StoreCall
-from agentkit.testing._scripted import ScriptedProvider
+from agentkit.testing._scripted import Cut, ScriptedProvider
 from agentkit.testing._store_contract import StoreContract, store_contract
 
 __all__ = [
+    "Cut",
     "RecordedAnswer",
     "RecordingStore",
     "ScriptedProvider",

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from agentkit.options import Timeouts
 
 Scripted = str | Message | AgentKitError | Sequence[str | float]
-"""One answer: a text, or a `Cut` one; a message with thinking or calls; an error, raised in its place; or pieces of text, where a
-number is a pause in seconds."""
+"""One answer: a text, or a `Cut` one; a message with thinking or calls; an error, raised in its place; or pieces of
+text, where a number is a pause in seconds."""
 
 
 class Cut(str):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from attrs import evolve, frozen
 from stepping import PROVIDER, SSE, Journal, Stage, delta, finish, task
 
+from agentkit._engine.course import is_cut
 from agentkit._engine.line import Line
 from agentkit._engine.turn import turn
+from agentkit.continuation import Continuation
 from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
 from agentkit.errors import (
     AgentKitError,
@@ -23,6 +26,7 @@ from agentkit.errors import (
 )
 from agentkit.errors import TimeoutError as LimitReached
 from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
+from agentkit.messages import ToolCall
 from agentkit.options import Fallback, Limits, Options, RetryPolicy, Timeouts
 from agentkit.provider import (
     Capabilities,
@@ -38,7 +42,7 @@ from agentkit.provider import (
     Wait,
     ask,
 )
-from agentkit.providers.openai_chat import OpenAIChat
+from agentkit.providers.openai_chat import SIM, OpenAIChat
 from agentkit.store import TurnStarted
 from agentkit.usage import FinishReason, Outcome, Usage
 
@@ -298,3 +302,65 @@ def test_the_next_backend_goes_on_in_its_own_way() -> None:
     reply = stage.run(turn(task(lines=lines({}, {"provider": plain})), Journal()))
     assert reply.text == f"{said}lights the lamp."
     assert [segment.strategy for segment in reply.segments] == ["first", "echo"]
+
+
+def test_a_connection_that_never_holds_is_an_error_in_the_end() -> None:
+    settings = Continuation(on_disconnect="continue", max_attempts=2)
+    once = {"retry": RetryPolicy(max_attempts=1)}
+    broken = [[SSE, delta(f"This is part {number} of it. "), ConnectionLost("gone")] for number in range(4)]
+    stage = Stage([step for each in broken for step in each])
+    with pytest.raises(ConnectionLost) as caught:
+        stage.run(turn(task(line=once, continuation=settings), Journal()))
+    assert caught.value.reply is not None
+    assert caught.value.reply.text == "This is part 0 of it. This is part 1 of it. This is part 2 of it. "
+    assert caught.value.reply.outcome is Outcome.INTERRUPTED
+    assert stage.kinds.count("Open") == 3
+
+
+def test_the_clock_is_asked_only_where_time_is_limited() -> None:
+    cut = [SSE, delta("Some words and ") + finish("length")]
+    stage = Stage([*cut, *cut])
+    stage.now = 50.0
+    reply = stage.run(turn(task(continuation=Continuation(max_seconds=0)), Journal()))
+    assert reply.reason == "the backend's limit of tokens; max_seconds=0 is reached"
+    assert stage.kinds.count("Now") == 1
+
+
+def test_a_failure_that_is_not_declared_does_not_count_against_a_backend() -> None:
+    way = lines({}, {})
+    with pytest.raises(BadRequest):
+        Stage(refusal(400)).run(turn(task(lines=way, fallback=Fallback(threshold=1)), Journal()))
+    assert (way[0].learnt.failures, way[0].learnt.rests_until) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "cut"),
+    [
+        ('{"city": "Par', True),
+        ('{"city": ', True),
+        ('{"city": "Paris"', True),
+        ('{"a": [1, 2', True),
+        ("{city}", False),
+        ('{"a": 1} and more', False),
+        ("[1, 2]", False),
+        ('{"a": NaN}', False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_which_calls_are_cut(raw: str, cut: bool) -> None:
+    assert is_cut(ToolCall.parse("c1", "f", raw)) is cut
+
+
+def test_whole_calls_are_not_cut() -> None:
+    assert not is_cut(ToolCall("c1", "f", {"a": 1}))
+    assert not is_cut(ToolCall.parse("c1", "f", '{"a": 1}'))
+
+
+def test_room_for_an_answer_is_made_within_what_the_backend_has() -> None:
+    provider = evolve(PROVIDER, dialect=evolve(SIM, capabilities=evolve(SIM.capabilities, max_output=600)))
+    thought = [SSE, delta("", reasoning="hm") + finish("length")]
+    options = Options(max_tokens=500, reasoning_effort="none")
+    stage = Stage([*thought, SSE, delta("Yes") + finish()])
+    assert stage.run(turn(task(line={"provider": provider}, options=options), Journal())).text == "Yes"
+    sent = [json.loads(effect.request.body) for effect in stage.effects if isinstance(effect, Open)]
+    assert [(body["max_tokens"], body["reasoning_effort"]) for body in sent] == [(500, "none"), (600, "none")]
