@@ -161,7 +161,7 @@ def test_what_is_no_vocabulary_is_refused(tmp_path, content):
 
 
 def test_an_unknown_template_is_refused(tmp_path):
-    with pytest.raises(InvalidInput, match="one of harmony, qwen3, qwen2.5"):
+    with pytest.raises(InvalidInput, match=r"one of harmony, qwen3, qwen2\.5"):
         counter_from_file(tmp_path / "file", template="llama")
 
 
