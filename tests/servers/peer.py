@@ -32,6 +32,7 @@ from agentkit.usage import FinishReason, Usage
 
 PATIENCE = Timeouts(first_byte=300, idle=120)
 MAX_LINE = 4 << 20
+WRONG_KEY = "sk-a-key-that-is-wrong"
 
 
 class Differs(Exception):
@@ -159,6 +160,10 @@ class Peer:
         """Send a body of one's own to where chats go."""
         wire = self.provider.encode(ChatRequest(model=self.model, messages=[user("x")], stream=False))
         return self.answer(evolve(wire, body=body if isinstance(body, bytes) else json.dumps(body).encode()))
+
+    def ask_with_a_wrong_key(self) -> Answer:
+        other = get_provider(self.backend, base_url=self.url, api_key=WRONG_KEY)
+        return self.answer(other.encode(ChatRequest(model=self.model, messages=[user("Hello")], stream=False)))
 
     def answer(self, wire: HTTPRequest) -> Answer:
         """Send a request as a driver would, and decode what comes, in the pieces in which it comes."""

@@ -139,6 +139,7 @@ def _refused(peer: Peer) -> list[Answer]:
         peer.ask("river " * peer.overflow_words),
         peer.ask("Hello", model="no-such-model"),
         peer.ask("Hello", max_tokens=10_000_000),
+        peer.ask_with_a_wrong_key(),
         peer.ask_raw(b"{not json"),
         peer.ask_raw({"model": peer.model, "messages": "Hello"}),
         peer.ask_raw({"model": peer.model, "messages": [{"role": "wizard", "content": "x"}]}),

@@ -7,10 +7,7 @@ from typing import Any
 
 from agentkit import Conversation
 from agentkit.errors import AgentKitError, AuthError, BadRequest, ContextOverflow, ProviderError, ServerError
-from agentkit.messages import user
-from agentkit.provider import ChatRequest
-from agentkit.providers import get_provider
-from tests.servers.peer import Answer, Check, Differs, NotOffered, Peer, want
+from tests.servers.peer import WRONG_KEY, Answer, Check, Differs, NotOffered, Peer, want
 
 STREAMS = 50
 
@@ -46,12 +43,11 @@ def wrong_model(peer: Peer) -> str:
 
 
 def wrong_key(peer: Peer) -> str:
-    other = get_provider(peer.backend, base_url=peer.url, api_key="sk-a-key-that-is-wrong")
-    answer = peer.answer(other.encode(ChatRequest(model=peer.model, messages=[user("Hello")], stream=False)))
+    answer = peer.ask_with_a_wrong_key()
     if answer.error is None:
         raise NotOffered("the server asks for no key")
     want(isinstance(answer.error, AuthError), _told(answer.error))
-    want("sk-a-key" not in f"{answer.error}{answer.error.body}", "the key is shown")
+    want(WRONG_KEY not in f"{answer.error}{answer.error.body}", "the key is shown")
     return _told(answer.error)
 
 
