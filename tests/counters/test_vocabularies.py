@@ -123,29 +123,7 @@ def test_many_threads_load_once():
 # --- texts that are too much for the library
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a",
-        " ",
-        "\n",
-        "\t",
-        "\xa0",
-        "=",
-        "😀",
-        "é",
-        "中",
-        "\ud800",
-        " x",
-        "x ",
-        "  \n",
-        "ab1 ",
-        "\u0301",
-        "\u200d",
-        "\x00",
-        "?!",
-    ],
-)
+@pytest.mark.parametrize("text", ["a", " ", "\n", "\xa0", "é", "中", "😀", "\ud800", "x ", "  \n", "\u0301", "?!"])
 @pytest.mark.parametrize("vocabulary", [O200K, QWEN], ids=repr)
 def test_a_million_of_anything(vocabulary, text):
     long = text * (1_000_000 // len(text))
