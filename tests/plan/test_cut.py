@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit._engine.plan_cut import LEAST, cut, shortened
@@ -20,6 +20,7 @@ class Letters(Words):
         return len(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.integers(0, 120), st.sampled_from([WORDS, Letters()]))
 def test_a_text_is_at_most_so_long(text: str, most: int, counter: TokenCounter) -> None:
     made = cut(counter, text, most)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit._engine.history import History, repair
@@ -19,6 +19,7 @@ def shown(outline: Outline) -> list[tuple[Message, int, int, int, int]]:
     return [(row.message, row.source, row.unit, row.group, row.total.tokens) for row in rows]
 
 
+@settings(deadline=None)
 @given(st.lists(any_message, max_size=30), st.lists(st.integers(0, 30), max_size=4))
 def test_an_outline_is_the_repaired_history_however_it_grew(given_messages: list[Message], cuts: list[int]) -> None:
     whole = history(*given_messages)
@@ -31,6 +32,7 @@ def test_an_outline_is_the_repaired_history_however_it_grew(given_messages: list
     assert shown(grown) == shown(at_once)
 
 
+@settings(deadline=None)
 @given(messages, messages, st.integers(0, 30))
 def test_a_history_that_goes_back_and_on_again(first: list[Message], second: list[Message], keep: int) -> None:
     before = Outline.of(WORDS, history(*first))
@@ -41,6 +43,7 @@ def test_a_history_that_goes_back_and_on_again(first: list[Message], second: lis
     assert shown(before.following(before.history)) == kept
 
 
+@settings(deadline=None)
 @given(messages)
 def test_the_sum_is_the_count_of_the_prompt(given_messages: list[Message]) -> None:
     outline = Outline.of(WORDS, history(*given_messages))
@@ -51,6 +54,7 @@ def test_the_sum_is_the_count_of_the_prompt(given_messages: list[Message]) -> No
     assert total.messages == sum(m.role != "system" for m in outline.messages(0, len(outline)))
 
 
+@settings(deadline=None)
 @given(messages)
 def test_units_and_groups_are_whole(given_messages: list[Message]) -> None:
     outline = Outline.of(WORDS, history(*given_messages))

@@ -112,7 +112,7 @@ def _in_order_and_kept(terms: Terms, past: History, body: Sequence[Message], mad
     assert len(rows) - 1 not in left
 
 
-@settings(max_examples=400)
+@settings(max_examples=300, deadline=None)
 @given(terms_of, messages)
 def test_any_history_and_any_budget(terms: Terms, given_messages: list[Message]) -> None:
     past = history(*given_messages)
@@ -128,7 +128,7 @@ def test_any_history_and_any_budget(terms: Terms, given_messages: list[Message])
     str(again.manifest)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(terms_of, messages, st.lists(st.tuples(st.integers(1, 30), st.integers(-50, 300)), max_size=6))
 def test_a_conversation_turn_by_turn(terms: Terms, said: list[Message], steps: list[tuple[int, int]]) -> None:
     """The history grows and goes back; the backend counts otherwise than we do."""

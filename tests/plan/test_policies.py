@@ -414,6 +414,15 @@ def test_words_that_ask_to_go_on_end_the_turn_for_thinking() -> None:
     assert plan(evolve(terms(), extra=(user("go on"),)), past).manifest.tokens.value == plain - 3 + 6
 
 
+def test_equal_instructions_and_an_equal_summary_are_counted_once() -> None:
+    past = history(*talk(2), user("so?"))
+    told = terms(system=system("be brief and kind"))
+    first = plan(evolve(told, summary=Summary(2, "They talked.")), past)
+    again = evolve(told, system=system("be brief and kind"), summary=Summary(2, "They talked."))
+    second = plan(again, past, first.state)
+    assert all(one is other for one, other in zip(second.messages, first.messages, strict=True))
+
+
 def test_other_tools_change_all() -> None:
     past = history(*talk(2), user("so?"))
     first = plan(terms(), past)
