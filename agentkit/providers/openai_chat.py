@@ -20,7 +20,7 @@ from agentkit.providers._openai_decode import ChatDecoder
 from agentkit.providers._openai_dialect import FINISH, Dialect
 from agentkit.providers._openai_encode import body_of, fields_of, messages_of
 
-__all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "OpenAIChat", "openai", "sim"]
+__all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "ErrorReader", "OpenAIChat", "openai", "sim"]
 
 OPENAI = Dialect()
 """Anything that calls itself compatible."""
@@ -108,6 +108,8 @@ class OpenAIChat:
         default=(), converter=_headers, repr=lambda pairs: repr([name for name, _ in pairs])
     )
     name: str = "openai"
+    model: str = ""
+    """The model of a conversation that is given this value."""
     _made: _Made = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
