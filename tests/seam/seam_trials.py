@@ -17,7 +17,7 @@ from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy, strategy_name
 from agentkit.sim.habits import HABITS, SPOILT, Whim, is_json, open_fence
 
-CUTS = 30
+CUTS = 20
 _BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 """In each text, besides those at its seams."""
 

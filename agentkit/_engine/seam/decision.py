@@ -215,7 +215,7 @@ def _is_foreign(cut: Cut, opening: Opening) -> bool:
 
 def _plain(cut: Cut, held: str, openings: tuple[Opening, ...], *, final: bool) -> Decision | None:
     """Nothing is repeated."""
-    opening = next((each for each in reversed(openings) if _may_drop(cut, held, each)), openings[0])
+    opening = next((each for each in reversed(openings) if _may_drop(cut, held, each)), Opening(0))
     begun = held[opening.at :]
     alike = likeness(cut.text, begun.lstrip(), final=final)
     if alike is None:

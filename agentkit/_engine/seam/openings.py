@@ -61,7 +61,7 @@ class Opening:
 
 @frozen
 class Readings:
-    """The ways of reading a beginning, the plainest first."""
+    """The ways of reading a beginning: a header that is there again, then the plainest first."""
 
     openings: tuple[Opening, ...]
     complete: bool
@@ -77,7 +77,8 @@ def readings(shape: Shape, held: str, *, any_remark: bool) -> Readings:
     found = [Opening(place) for place in dict.fromkeys(plain)]
     reader = _Reader(shape, held, any_remark=any_remark)
     reader.read()
-    return Readings((*found, *reader.found), reader.complete)
+    header = [opening for opening in reader.found if opening.header]
+    return Readings((*header, *found, *reader.found), reader.complete)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -161,13 +161,16 @@ def _belongs(setting: Setting, found: str, rest: str) -> bool:
         return together * 2 >= size
     if together >= min(_LOOK, max(2, size // 2)) or _is_line_again(tail, found, rest[size : size + 1]):
         return True
-    return found.count("\n") == 1 and _goes_on_alike(tail, rest, size)
+    return _goes_on_alike(tail, rest, size)
 
 
 def _goes_on_alike(tail: str, rest: str, size: int) -> bool:
-    """The line that was cut is one of several that are the same."""
-    line = _last_line(tail) + rest[size:].partition("\n")[0]
-    return len(line) >= _LINE_BEGUN and (tail.split("\n") + rest.split("\n")).count(line) > 1
+    """A line that is repeated, or the one that was cut, is one of several that are the same."""
+    inner, ahead = rest[:size].split("\n")[1:], rest.split("\n")
+    if len(inner) == 1:
+        line = _last_line(tail) + rest[size:].partition("\n")[0]
+        return len(line) >= _LINE_BEGUN and (tail.split("\n") + ahead).count(line) > 1
+    return any(len(line.strip()) >= _LINE_BEGUN and ahead.count(line) > 1 for line in inner[:-1])
 
 
 def _is_line_again(tail: str, found: str, after: str) -> bool:
@@ -175,10 +178,12 @@ def _is_line_again(tail: str, found: str, after: str) -> bool:
 
     Of several lines, one has to be there elsewhere as well.
     """
-    before = _last_line(tail[: len(tail) - len(found)]).strip()
-    if "\n" in found and before == _last_line(tail).strip():
-        return "\n" not in found.rstrip("\n").partition("\n")[2] or _has_lines_again(tail, found)
-    return after == "\n" and not before and _has_lines_again(tail, found)
+    before, line = _last_line(tail[: len(tail) - len(found)]), _last_line(tail)
+    if "\n" in found and before.rstrip() == line.rstrip():
+        is_sure = before == line or bool(before.strip()) or not before or not line
+        is_one = "\n" not in found.rstrip("\n").partition("\n")[2]
+        return (is_sure and is_one) or _has_lines_again(tail, found)
+    return after == "\n" and not before.strip() and _has_lines_again(tail, found)
 
 
 def _has_lines_again(tail: str, found: str) -> bool:
