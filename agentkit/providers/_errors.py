@@ -35,13 +35,13 @@ _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size_error|maximum context length"
     r"|exceeds (the |model's )?(available |maximum )?context"
     r"|longer than the (model's )?context length|prompt is longer than the context"
-    r"|max_(completion_)?tokens.{0,80}too large|Trying to keep the first \d+ tokens"
+    r"|max_(completion_)?tokens.{0,80}(too large|greater than max_model_len)|Trying to keep the first \d+ tokens"
     r"|tokens to keep from the initial prompt|Context size has been exceeded|Requested token count exceeds",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
     r"(?:maximum context length (?:is|of) |maximum context length \(|model's context length \("
-    r"|available context size \(|context length of only )(\d{1,15})",
+    r"|available context size \(|context length of only |greater than max_model_len=)(\d{1,15})",
     re.IGNORECASE,
 )
 # no counts of the prompt: "at least" of a server that stops counting, "characters", and the output that was asked for

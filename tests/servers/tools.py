@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentkit import Conversation
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant
 from agentkit.usage import FinishReason
 from tests.servers.peer import Answer, Check, NotOffered, Peer, want
@@ -66,6 +67,20 @@ def cut(peer: Peer) -> str:
     return f"whole: {found[0]}; streamed: {found[1]}"
 
 
+def asked_again(peer: Peer) -> str:
+    """A turn whose call is cut asks for it again, with more room."""
+    options = peer.settings(max_tokens=8, extra={"tools": [ADD]})
+    with Conversation(**{**peer.named, "options": options}) as chat:
+        reply = chat.send(QUESTION)
+    calls = reply.message.tool_calls
+    told = f"{len(reply.segments)} requests: {calls or reply.text[:80]!r}"
+    if not calls and not peer.can.tools:
+        raise NotOffered(told)
+    want([(call.name, call.arguments) for call in calls] == [("add", {"a": 4, "b": 7})], told)
+    want(not reply.text, f"text beside the call: {reply.text[:120]!r}")
+    return f"{len(reply.segments)} requests"
+
+
 def chosen(peer: Peer) -> str:
     """A tool can be demanded and forbidden."""
     demanded = peer.ask("Hello", extra={"tools": [ADD], "tool_choice": "required"}, max_tokens=120)
@@ -106,6 +121,7 @@ CHECKS: dict[str, Check] = {
     "a tool's result": answered,
     "two calls in one message": two_calls,
     "a cut tool call": cut,
+    "a cut tool call, asked for again": asked_again,
     "tool_choice": chosen,
     "reasoning apart": reasoned,
 }
