@@ -66,7 +66,11 @@ def history(*messages: Message) -> History:
     return History().add(*messages)
 
 
-texts = st.builds(lambda count, word: " ".join([word] * count), st.integers(1, 40), st.sampled_from(["a", "bc", "ü"]))
+texts = st.builds(
+    lambda count, word: " ".join([word] * count),
+    st.integers(1, 40) | st.integers(100, 300),
+    st.sampled_from(["a", "bc", "ü"]),
+)
 calls = st.builds(ToolCall, st.sampled_from(["c1", "c2", "c3"]), st.just("rain"))
 results = st.builds(ToolResult, st.sampled_from(["c1", "c2", "c3"]), texts)
 said = st.one_of(

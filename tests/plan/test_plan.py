@@ -51,7 +51,22 @@ def planned(terms: Terms, past: History, state: Any = None) -> Plan | None:
     assert refused.used is not None
     assert refused.used > terms.room
     assert refused.limit == terms.whole
+    assert state is not None or _least(terms, past) > terms.room, "it would have fitted"
     return None
+
+
+def _least(terms: Terms, past: History) -> int:
+    """At most so many tokens are what must go along, none of it shortened."""
+    outline = Outline.of(terms.counter, past)
+    rows = [outline[place] for place in range(len(outline))]
+    last = outline.last_group()
+    groups = {row.group for row in rows if row.pinned} - {last}
+    inside = [row for row in rows if row.group == last and row.message.role != "system"]
+    units = {row.unit for row in inside if row.pinned or row.unit in (inside[0].unit, inside[-1].unit)}
+    must = [row for row in rows if row.message.role == "system" or row.group in groups or row.unit in units]
+    head = [] if terms.system is None else [terms.system]
+    sent = [*head, *[row.message for row in must], *terms.extra]
+    return count_prompt(terms.counter, sent, tools=terms.tools).upper + len(sent)
 
 
 def check(terms: Terms, past: History, made: Plan) -> None:
