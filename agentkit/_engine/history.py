@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from attrs import evolve
@@ -58,11 +59,11 @@ class History:
 
 UNANSWERED = "No result: the tool was not run to its end."
 
-_ID_CHARS, _NAME_CHARS = 40, 64
-_FIT = re.compile(r"[A-Za-z0-9_-]+")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
-_ROOM = 8
-"""Characters that a number behind an id may take."""
+_ID_CHARS, _NAME_CHARS, _ROOM = 40, 64, 8
+"""Characters of an id, of a name, and those that a number behind an id may take."""
 
 _Waiting: TypeAlias = list[tuple[str, str]]
 """Calls without a result: their ids as they are kept, and as they are sent."""
@@ -79,69 +80,90 @@ def repair(messages: Sequence[Message], taken: dict[str, int] | None = None) -> 
     waiting: _Waiting = []
     taken = {} if taken is None else taken
     for message in messages:
-        results, rest = _answering(message, waiting)
-        if results is not None:
-            repaired.append(results)
-        if rest is None:
+        concerns_tools = message.memo("tools", _concerns_tools)
+        rest: Message | None = message
+        if concerns_tools:
+            results, rest = _answering(message, waiting)
+            if results is not None:
+                repaired.append(results)
+        if rest is None or not rest.parts:
             continue
-        _answer_all(waiting, repaired)
-        if rest.role == "assistant" and rest.tool_calls:
+        if waiting:
+            _answer_all(waiting, repaired)
+        if concerns_tools:
             rest, waiting = _calling(rest, taken)
         repaired.append(rest)
     _answer_all(waiting, repaired)
     return repaired
 
 
+def _concerns_tools(message: Message) -> bool:
+    return any(isinstance(part, ToolCall | ToolResult) for part in message.parts)
+
+
 def _answering(message: Message, waiting: _Waiting) -> tuple[Message | None, Message | None]:
     """The results in the message that somebody waits for, and the rest of it; either may be nothing."""
-    given = [part for part in message.parts if isinstance(part, ToolResult)]
+    given = tuple(part for part in message.parts if isinstance(part, ToolResult))
     if not given:
-        return None, message if message.parts else None
-    results = tuple(_fit_results(given, waiting))
-    if message.role == "tool" and results == message.parts:
+        return None, message
+    sent = tuple(_take(result.call_id, waiting) for result in given)
+    fits = message.role == "tool" and len(given) == len(message.parts)
+    if fits and all(result.call_id == call_id for result, call_id in zip(given, sent, strict=True)):
         return message, None
-    rest = tuple(part for part in message.parts if not isinstance(part, ToolResult))
-    return (
-        message.memo(f"results {[it.call_id for it in results]}", lambda _: Message("tool", results))
-        if results
-        else None,
-        message.memo("rest", lambda it: evolve(it, parts=rest)) if rest else None,
-    )
+    results = message.memo(("results", sent), partial(_results, sent)) if any(sent) else None
+    return results, None if len(given) == len(message.parts) else message.memo("without results", _without_results)
 
 
-def _fit_results(given: Sequence[ToolResult], waiting: _Waiting) -> Iterator[ToolResult]:
-    for result in given:
-        pair = next((pair for pair in waiting if pair[0] == result.call_id), None)
-        if pair is not None:
-            waiting.remove(pair)
-            yield result if pair[0] == pair[1] else evolve(result, call_id=pair[1])
+def _take(call_id: str, waiting: _Waiting) -> str | None:
+    """The id under which this result is waited for; it is waited for no longer."""
+    for place, (kept, sent) in enumerate(waiting):
+        if kept == call_id:
+            del waiting[place]
+            return sent
+    return None
+
+
+def _results(sent: tuple[str | None, ...], message: Message) -> Message:
+    given = (part for part in message.parts if isinstance(part, ToolResult))
+    pairs = zip(given, sent, strict=True)
+    return Message("tool", tuple(evolve(result, call_id=call_id) for result, call_id in pairs if call_id is not None))
+
+
+def _without_results(message: Message) -> Message:
+    return evolve(message, parts=tuple(part for part in message.parts if not isinstance(part, ToolResult)))
 
 
 def _calling(message: Message, taken: dict[str, int]) -> tuple[Message, _Waiting]:
     """The message with ids and names that every backend takes, and its calls, which wait for their results now."""
-    parts = tuple(_fit_call(part, taken) if isinstance(part, ToolCall) else part for part in message.parts)
-    waiting = [
-        (kept.id, sent.id)
-        for kept, sent in zip(message.parts, parts, strict=True)
-        if isinstance(kept, ToolCall) and isinstance(sent, ToolCall)
-    ]
-    if all(kept is sent for kept, sent in zip(message.parts, parts, strict=True)):
+    calls = message.tool_calls
+    sent = tuple((_fit_id(call.id, taken), _fit_name(call.name)) for call in calls)
+    waiting = [(call.id, call_id) for call, (call_id, _) in zip(calls, sent, strict=True)]
+    if all((call.id, call.name) == names for call, names in zip(calls, sent, strict=True)):
         return message, waiting
-    return message.memo(f"calling {waiting}", lambda it: evolve(it, parts=parts)), waiting
+    return message.memo(("calls", sent), partial(_renamed, sent)), waiting
 
 
-def _fit_call(call: ToolCall, taken: dict[str, int]) -> ToolCall:
-    call_id = wanted = call.id if _fits(call.id, _ID_CHARS) else _UNFIT.sub("", call.id)[:_ID_CHARS] or "call"
-    while call_id in taken:
+def _renamed(sent: tuple[tuple[str, str], ...], message: Message) -> Message:
+    left = iter(sent)
+
+    def renamed(call: ToolCall) -> ToolCall:
+        call_id, name = next(left)
+        return evolve(call, id=call_id, name=name)
+
+    return evolve(message, parts=tuple(renamed(part) if isinstance(part, ToolCall) else part for part in message.parts))
+
+
+def _fit_id(call_id: str, taken: dict[str, int]) -> str:
+    made = wanted = call_id if _ID.fullmatch(call_id) else _UNFIT.sub("", call_id)[:_ID_CHARS] or "call"
+    while made in taken:
         taken[wanted] += 1
-        call_id = f"{wanted[: _ID_CHARS - _ROOM]}-{taken[wanted]}"
-    taken[call_id] = 1
-    name = call.name if _fits(call.name, _NAME_CHARS) else _UNFIT.sub("_", call.name)[:_NAME_CHARS] or "unknown"
-    return call if (call_id, name) == (call.id, call.name) else evolve(call, id=call_id, name=name)
+        made = f"{wanted[: _ID_CHARS - _ROOM]}-{taken[wanted]}"
+    taken[made] = 1
+    return made
 
 
-def _fits(word: str, most: int) -> bool:
-    return len(word) <= most and _FIT.fullmatch(word) is not None
+def _fit_name(name: str) -> str:
+    return name if _NAME.fullmatch(name) else _UNFIT.sub("_", name)[:_NAME_CHARS] or "unknown"
 
 
 def _answer_all(waiting: _Waiting, into: list[Message]) -> None:
