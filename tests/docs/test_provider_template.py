@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,7 @@ def address() -> Iterator[str]:
 def test_it_holds_a_conversation(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    from harbour import harbour
-
+    harbour = import_module("harbour").harbour
     with Conversation(harbour(address, "berth-7"), system="Be brief.") as chat:
         chat.send("Ahoy")
         with chat.stream("Zoë?", options=Options(seed=1)) as turn:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from agentkit.errors import InvalidInput, ProtocolError, ProviderError
+from agentkit.errors import InvalidInput, NotConfigured, ProtocolError, ProviderError
 from agentkit.events import TextDelta
 from agentkit.provider import Capabilities, ChatRequest, Chunk, Finish, HTTPRequest, ResponseHead
 from agentkit.providers.detecting import gpt_oss
@@ -207,3 +207,14 @@ def test_the_contract_has_many_cases_and_wants_an_answer() -> None:
     assert len([name for name in dir(TestOpenAI) if name.startswith("test_")]) >= 100
     with pytest.raises(InvalidInput, match="needs an answer"):
         provider_contract(openai, answers=[])
+
+
+def test_a_backend_may_need_an_address() -> None:
+    def demanding(base_url: str | None, api_key: str | None) -> OpenAIChat:
+        if base_url is None:
+            raise NotConfigured("name the address of the gateway: base_url=")
+        return openai(base_url, api_key)
+
+    rules: Any = provider_contract(demanding, answers=BOTH)()
+    rules.test_it_has_an_address_of_its_own_or_says_that_it_needs_one()
+    rules.test_its_address_is_the_given_one()
