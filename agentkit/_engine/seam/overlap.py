@@ -170,7 +170,7 @@ def _goes_on_alike(tail: str, rest: str, size: int) -> bool:
     if len(inner) == 1:
         line = _last_line(tail) + rest[size:].partition("\n")[0]
         return len(line) >= _LINE_BEGUN and (tail.split("\n") + ahead).count(line) > 1
-    return any(len(line.strip()) >= _LINE_BEGUN and ahead.count(line) > 1 for line in inner[:-1])
+    return len(inner) == 2 and len(inner[0].strip()) >= _LINE_BEGUN and ahead.count(inner[0]) > 1  # noqa: PLR2004 - one whole line
 
 
 def _is_line_again(tail: str, found: str, after: str) -> bool:
