@@ -56,6 +56,7 @@ _HOMES = {
         "TextDelta",
         "ToolCallFinished",
         "ToolCallStarted",
+        "Trimmed",
         "TurnFinished",
     ),
     "agentkit.manifest": ("Manifest",),
@@ -100,10 +101,10 @@ if TYPE_CHECKING:
     from agentkit.codec import messages_from_json as messages_from_json
     from agentkit.codec import messages_to_json as messages_to_json
     from agentkit.codec import to_openai as to_openai
-    from agentkit.continuation import Continuation as Continuation
-    from agentkit.continuation import Progress as Progress
     from agentkit.context import ContextPolicy as ContextPolicy
     from agentkit.context import pin as pin
+    from agentkit.continuation import Continuation as Continuation
+    from agentkit.continuation import Progress as Progress
     from agentkit.conversation import AsyncConversation as AsyncConversation
     from agentkit.conversation import Conversation as Conversation
     from agentkit.errors import AgentKitError as AgentKitError
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from agentkit.events import TextDelta as TextDelta
     from agentkit.events import ToolCallFinished as ToolCallFinished
     from agentkit.events import ToolCallStarted as ToolCallStarted
+    from agentkit.events import Trimmed as Trimmed
     from agentkit.events import TurnFinished as TurnFinished
     from agentkit.manifest import Manifest as Manifest
     from agentkit.messages import Media as Media

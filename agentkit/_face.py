@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
-from agentkit._runtime.backend import backends_for
+from agentkit._runtime.backend import backends_for, counter_of
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
 from agentkit.config import transcript_path
+from agentkit.context import ContextPolicy
 from agentkit.continuation import Continuation
 from agentkit.errors import AgentKitError, ConversationClosed, InvalidInput
 from agentkit.events import Reply
+from agentkit.manifest import Manifest
 from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Fallback, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
@@ -49,6 +51,7 @@ class Face:
         retry: RetryPolicy | None = None,
         rate_limit: RateLimiter | None = None,
         continuation: Continuation | None = None,
+        context: ContextPolicy | None = None,
         fallback: Fallback | None = None,
         on_busy: OnBusy = "queue",
         base_url: str | None = None,
@@ -71,6 +74,7 @@ class Face:
             retry: When a failed request is sent again.
             rate_limit: Requests and tokens per time, shared by the conversations that are given the same one.
             continuation: When and how a reply that was cut is continued; it is by default.
+            context: How much of the history goes into a request, and what is left out first.
             fallback: When a list of backends goes on with the next one.
             on_busy: What a turn does while another one of this conversation runs: queue, reject, interrupt or fork.
             base_url: Where the backend is, instead of its usual address.
@@ -93,6 +97,7 @@ class Face:
         _typed("retry", retry, RetryPolicy)
         _typed("fallback", fallback, Fallback)
         _typed("continuation", continuation, Continuation)
+        _typed("context", context, ContextPolicy)
         if rate_limit is not None and not callable(getattr(rate_limit, "reserve", None)):
             raise InvalidInput(f"rate_limit must be a RateLimiter, not {rate_limit!r}")
         if name is not None and not name:
@@ -108,11 +113,13 @@ class Face:
                 retry=retry or RetryPolicy(),
                 limits=limits or Limits(),
                 rate_limited=rate_limit is not None,
+                counters=counter_of,
             )
             for place, backend in enumerate(self._backends)
         )
         self._fallback = fallback or Fallback()
         self._continuation = continuation or Continuation()
+        self._context = context or ContextPolicy()
         self._log = _log_in(transcript_path(transcript, named=model is None or isinstance(model, str)))
         self._limiter = rate_limit
         self._options = options or Options()
@@ -162,6 +169,12 @@ class Face:
         """What all turns cost together."""
         return self._journal().usage
 
+    @property
+    def manifest(self) -> Manifest | None:
+        """What the last request of this object held, what was left out of it and why; None before the first one."""
+        desk = self._journal().last_desk
+        return None if desk is None else desk.manifest()
+
     def _journal(self) -> Journal:
         """The state of the conversation, for reading; from the store, until a turn has read it there."""
         with self._loading:
@@ -202,6 +215,7 @@ class Face:
             lines=self._lines,
             fallback=self._fallback,
             continuation=self._continuation,
+            context=self._context,
             options=self._options if options is None else options.over(self._options),
             ask=ask,
             rewind=rewind,

@@ -19,6 +19,7 @@ from agentkit.messages import Message
 from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.store import Entry, Record
+from agentkit.tokens import TokenCounter
 
 R = TypeVar("R")
 
@@ -78,6 +79,13 @@ class Read(Effect[tuple[bytes, float]]):
 @frozen
 class Close(Effect[None]):
     """End the open answer, if there is one. Its connection is kept for the next request only after a whole answer."""
+
+
+@frozen
+class Load(Effect[None]):
+    """Make a counter ready: its tables take some tenths of a second, once in a process."""
+
+    counter: TokenCounter
 
 
 @frozen

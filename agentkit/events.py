@@ -11,6 +11,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from agentkit.errors import AgentKitError
+from agentkit.manifest import Manifest
 from agentkit.messages import Message, ToolCall, ToolResult
 from agentkit.usage import FinishReason, Outcome, Usage
 
@@ -124,6 +125,13 @@ class Notice:
 
 
 @frozen
+class Trimmed:
+    """Something more of the history is left out of the request, or shortened; the journal keeps it."""
+
+    manifest: Manifest
+
+
+@frozen
 class TurnFinished:
     """The turn is over and its messages are committed."""
 
@@ -131,5 +139,13 @@ class TurnFinished:
 
 
 Event: TypeAlias = (
-    TextDelta | ReasoningDelta | ToolCallStarted | ToolCallFinished | Continuing | Retrying | Notice | TurnFinished
+    TextDelta
+    | ReasoningDelta
+    | ToolCallStarted
+    | ToolCallFinished
+    | Continuing
+    | Retrying
+    | Trimmed
+    | Notice
+    | TurnFinished
 )

@@ -43,7 +43,9 @@ class Capabilities:
     repeats_prefix: bool | None = None
     """The continuation begins with the text it continues; None where it depends."""
     window: int | None = None
-    """Tokens that prompt and reply share; None where it is unknown."""
+    """Tokens that prompt and reply share, where the server itself does not tell; None where it is unknown."""
+    max_pairs: int | None = None
+    """Earlier questions with their answers that go along at most."""
     max_output: int | None = None
     """Tokens of one reply at most; None where it is unknown."""
     min_output: int | None = None
@@ -219,6 +221,15 @@ class Detecting(Protocol):
 
     def detect(self, model: str, /) -> Rounds[Found]:
         """Raises `NotConfigured` where no model is named and the server does not say which to take."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A provider whose server may tell the window that it serves."""
+
+    def measure(self, model: str, /) -> Rounds[int | None]:
+        """Ends with None where the server does not tell, or not yet."""
         ...
 
 

@@ -107,6 +107,14 @@ class TurnEnded:
 
 
 @frozen
+class Summarized:
+    """What the messages before `upto` come to, for requests that have no room for them; history itself is as it was."""
+
+    upto: int
+    text: str
+
+
+@frozen
 class Rewound:
     """History goes on after its first `keep` messages; what came later stays in the journal, out of sight."""
 
@@ -131,6 +139,7 @@ Record: TypeAlias = (
     | ToolFinished
     | TurnEnded
     | Rewound
+    | Summarized
     | UnknownRecord
 )
 

@@ -32,10 +32,12 @@ class Builder:
         "_strategy",
         "_taken",
         "_told",
+        "expected",
         "fault",
         "finish",
         "heard",
         "reasoning",
+        "reported",
         "request_id",
         "requests",
         "segments",
@@ -53,7 +55,11 @@ class Builder:
         self.requests = 0
         self.request_id: str | None = None
         self.usage: Usage | None = None
-        """What the backend has counted for this attempt."""
+        """What the backend has counted for this attempt, until its end."""
+        self.reported: Usage | None = None
+        """The same, once it is over."""
+        self.expected = 0
+        """About so many tokens are in the prompt of this attempt."""
         self.spent = Usage()
         """What the attempts before this one took."""
         self.segments: tuple[Segment, ...] = ()
@@ -79,7 +85,7 @@ class Builder:
         self.end()
         self._provider, self._backend, self._strategy = provider, backend, strategy
         self._calls.clear()
-        self.finish = self.fault = self.usage = self.request_id = None
+        self.finish = self.fault = self.usage = self.reported = self.request_id = None
         self._kept_before = self.size
 
     def end(self) -> None:
@@ -90,7 +96,7 @@ class Builder:
             made = Segment(start, end, self._strategy, self.finish_reason, usage, self.request_id, self._backend)
             self.segments = (*self.segments, made)
         self.spent += usage
-        self.usage = None
+        self.reported, self.usage = self.usage or self.reported, None
         self.requests, self._from = 0, (end, self._lengths[1])
 
     def _used(self) -> Usage:
@@ -100,7 +106,7 @@ class Builder:
         if not self.requests:
             return Usage()
         said = sum(self._lengths) - sum(self._from)
-        return Usage(output_tokens=said // 4, requests=self.requests, estimated=True)
+        return Usage(self.expected, said // 4, requests=self.requests, estimated=True)
 
     def news(self, notices: Iterable[Notice]) -> list[Notice]:
         """Those that were not told before: the same holds for each attempt."""

@@ -8,15 +8,15 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task
 from agentkit._engine.course import Course
 from agentkit._engine.exchange import exchange
-from agentkit._engine.history import repair
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
+from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import driven, exchanged
 from agentkit._engine.seam import Joint, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
-from agentkit.errors import AgentKitError, ProviderError, ServerError
+from agentkit.errors import AgentKitError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
-from agentkit.messages import Message, system, user
+from agentkit.messages import Message, user
 from agentkit.provider import Adapting, ChatRequest, Detecting, Exchanging
 from agentkit.usage import FinishReason
 
@@ -79,8 +79,10 @@ class _Attempts:
         self._journal = journal
         self._builder = builder
         self._course = course
+        self._outfit = Outfit(task, journal, builder)
         self._again = "restart" if resumed else "first"
         self._began: float | None = None
+        self._taught = False
 
     def with_(self, line: Line) -> Flow[None]:
         """Ask until the reply is whole or there is a reason to stop.
@@ -93,7 +95,7 @@ class _Attempts:
             line = yield from self._detected(line, line.provider)
         reason: str | None = None
         while True:
-            approach = self._approach(line)
+            approach = yield from self._approach(line)
             if approach is None:
                 self._course.stopped = _NO_WAY
                 return
@@ -115,6 +117,8 @@ class _Attempts:
         try:
             yield from self._exchanged(line, approach)
         except AgentKitError as error:
+            if self._is_learnt(line, error):
+                return ""
             change = self._change(line, error)
             if change is not None:
                 yield Notice(change)
@@ -187,6 +191,15 @@ class _Attempts:
         if builder.finish is not None and builder.finish.reason is FinishReason.ERROR:
             raise ServerError(f"{line.provider.name} gave up in the middle of the reply: {builder.finish.raw!r}")
 
+    def _is_learnt(self, line: Line, error: AgentKitError) -> bool:
+        """The request was too long: once, it is sent again with less in it."""
+        if not isinstance(error, ContextOverflow) or self._builder.shown or self._taught:
+            return False
+        self._taught = True
+        window = self._journal.desk(line.backend).learn(error)
+        line.learnt.window = window or line.learnt.window
+        return True
+
     def _change(self, line: Line, error: AgentKitError) -> str | None:
         """Do without what the server has just refused, from now on; what that is, in words."""
         provider = line.provider
@@ -198,26 +211,20 @@ class _Attempts:
         line.learnt.provider, change = adapted
         return change
 
-    def _approach(self, line: Line) -> Approach | None:
+    def _approach(self, line: Line) -> Flow[Approach | None]:
         """From the beginning, or on from what the reply has come to; None where no way of that is left."""
         course, partial = self._course, self._builder.so_far()
         if partial is None or not partial.text:
-            return Approach(self._request(line), "again" if course.attempts else self._again)
+            return Approach(
+                (yield from self._outfit.request(line, course.options, ())), "again" if course.attempts else self._again
+            )
         strategy = course.strategy(line, partial.text)
         if strategy is None:
             return None
         instruction = course.instruction(strategy, partial.text)
-        asked = [partial] if instruction is None else [partial, user(instruction)]
-        request = evolve(self._request(line, asked), prefix=instruction is None)
-        return Approach(request, strategy_name(strategy), strategy, partial, course)
-
-    def _request(self, line: Line, more: list[Message] | None = None) -> ChatRequest:
-        messages = repair(tuple(self._journal.history))
-        if self._journal.system:
-            messages.insert(0, system(self._journal.system))
-        messages += more or []
-        stream = line.provider.capabilities(line.model).stream
-        return ChatRequest(model=line.model, messages=messages, options=self._course.options, stream=stream)
+        asked = (partial,) if instruction is None else (partial, user(instruction))
+        request = yield from self._outfit.request(line, course.options, asked)
+        return Approach(evolve(request, prefix=instruction is None), strategy_name(strategy), strategy, partial, course)
 
 
 class Approach:

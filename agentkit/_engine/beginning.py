@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from agentkit._engine.journal import Journal, TurnState
 from agentkit._engine.line import Line
+from agentkit.context import ContextPolicy
 from agentkit.continuation import Continuation
 from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
@@ -36,6 +37,7 @@ class Task:
     """The ways to the backends, in the order to be tried."""
     fallback: Fallback = Fallback()
     continuation: Continuation = Continuation()
+    context: ContextPolicy = ContextPolicy()
     options: Options = field(factory=Options)
     ask: Message | None = None
     """The question; None asks the one found by `rewind` again, or finishes the last turn."""

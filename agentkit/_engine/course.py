@@ -119,7 +119,7 @@ class Course:
         added, self._from = text[self._from :], len(text)
         wordless = not text or any(is_cut(call) for call in builder.calls())
         if wordless:
-            if not self._enlarge(line):
+            if not self._enlarge(line, builder):
                 return "it thought up to the limit and came to no answer" if not text else "the tool call was cut again"
         elif self.attempts and not lost:
             # a limit of a few tokens is met by honest work, too
@@ -128,15 +128,13 @@ class Course:
                 return why
         return self._limit(builder, seconds)
 
-    def _enlarge(self, line: Line) -> bool:
+    def _enlarge(self, line: Line, builder: Builder) -> bool:
         """A larger cap, and less effort where there is the switch: to go on as before would end in the same place."""
         self._thought_only += 1
         if self._thought_only > 2 or (self._thought_only > 1 and self.options.max_tokens is None):  # noqa: PLR2004 - twice is all
             return False
-        most = line.provider.capabilities(line.model).max_output
         if self.options.max_tokens is not None:
-            cap = max(self.options.max_tokens * 4, _LEAST_CAP)
-            self.options = evolve(self.options, max_tokens=cap if most is None else max(min(cap, most), 1))
+            self.options = evolve(self.options, max_tokens=_larger(self.options.max_tokens, line, builder))
         if self.options.reasoning_effort != "none":
             self.options = evolve(self.options, reasoning_effort=_EFFORTLESS)
         return True
@@ -191,6 +189,14 @@ class Course:
         """A connection that broke in mid-reply is to be gone over as a cut is."""
         lost = isinstance(error, TransportError | ProtocolError)
         return lost and self.settings.on_disconnect == "continue" and bool(builder.text)
+
+
+def _larger(cap: int, line: Line, builder: Builder) -> int:
+    """More room for a reply, within what the backend has."""
+    can = line.provider.capabilities(line.model)
+    window = line.learnt.window or can.window
+    left = None if window is None else (window - builder.expected) * 3 // 4
+    return max(cap, min(each for each in (max(cap * 4, _LEAST_CAP), can.max_output, left) if each is not None))
 
 
 def is_cut(call: ToolCall) -> bool:

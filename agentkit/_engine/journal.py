@@ -8,6 +8,7 @@ from typing import assert_never
 from attrs import define, field
 
 from agentkit._engine.accumulate import reply_parts
+from agentkit._engine.fitting import Desk
 from agentkit._engine.history import History
 from agentkit.errors import AgentKitError
 from agentkit.events import Reply, Segment
@@ -21,6 +22,7 @@ from agentkit.store import (
     Record,
     Replied,
     Rewound,
+    Summarized,
     ToolFinished,
     ToolStarted,
     TurnEnded,
@@ -102,8 +104,18 @@ class Journal:
         self.usage = Usage()
         self.turns: dict[str, TurnState] = {}
         self.running: TurnState | None = None
+        self.summary: tuple[int, str] | None = None
+        """Up to which message, and what these come to."""
+        self.desks: dict[str, Desk] = {}
+        """What is remembered of the requests to each backend, likewise."""
+        self.last_desk: Desk | None = None
         self.unfit: set[tuple[str, str]] = set()
         """Backends, and ways of continuing that were seen to fail with them; known as long as the process lives."""
+
+    def desk(self, backend: str) -> Desk:
+        """The desk of the backend that is about to be asked."""
+        self.last_desk = self.desks.setdefault(backend, Desk())
+        return self.last_desk
 
     def replay(self, entries: Sequence[Entry]) -> None:
         """Apply what is new among `entries`."""
@@ -126,6 +138,9 @@ class Journal:
                 self.history = self.history.add(*record.messages)
             case Rewound():
                 self.history = self.history.first(record.keep)
+                self.summary = None if self.summary is None or self.summary[0] > record.keep else self.summary
+            case Summarized():
+                self.summary = (record.upto, record.text)
             case TurnStarted():
                 self._start(record)
             case TurnResumed() | PartialReply() | Replied() | ToolFinished() | TurnEnded():

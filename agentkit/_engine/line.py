@@ -13,11 +13,13 @@ from attrs import define, evolve, field, frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.backoff import delay_before_retry
+from agentkit._engine.fitting import BYTES
 from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Settle, Sleep, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.events import Retrying
 from agentkit.options import Limits, RetryPolicy, Timeouts
 from agentkit.provider import Call, HTTPRequest, Provider, ResponseHead
+from agentkit.tokens import TokenCounter
 
 T = TypeVar("T")
 
@@ -35,6 +37,9 @@ class Learnt:
     """To be used in place of the one that was named."""
     model: str | None = None
     window: int | None = None
+    """That is really served."""
+    asked: int = 0
+    """How often the server was asked for it in vain."""
     failures: int = 0
     """In a row."""
     rests_until: float = 0.0
@@ -54,6 +59,8 @@ class Line:
     retry: RetryPolicy = RetryPolicy()
     limits: Limits = Limits()
     rate_limited: bool = False
+    counters: Callable[[str, str], TokenCounter] = field(default=lambda backend, model: BYTES, repr=False)
+    """Makes the counter for a backend and its model."""
 
     @property
     def backend(self) -> str:

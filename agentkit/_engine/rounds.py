@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 from agentkit._engine.accumulate import Builder
-from agentkit._engine.exchange import deliver
+from agentkit._engine.exchange import deliver, exchange
 from agentkit._engine.line import Line, persistent, reserved, whole
 from agentkit._engine.seam import Joint
 from agentkit.effects import Flow, Sleep, do
@@ -28,6 +28,14 @@ def exchanged(
     yield from driven(line, provider.exchange(request), builder, joint)
     if builder.finish is None:
         raise ProtocolError(f"{line.provider.name} gave no end of the reply")
+
+
+def answer_to(line: Line, request: ChatRequest, builder: Builder) -> Flow[None]:
+    """Fill `builder` with the answer to one request, whatever it takes."""
+    if isinstance(line.provider, Exchanging):
+        yield from exchanged(line, line.provider, request, builder, None)
+    else:
+        yield from exchange(line, request, builder, lambda: None)
 
 
 def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Joint | None) -> Flow[T]:

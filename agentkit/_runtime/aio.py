@@ -30,6 +30,7 @@ from agentkit.effects import (
     Effect,
     Interrupt,
     Keep,
+    Load,
     Look,
     Now,
     Open,
@@ -79,6 +80,8 @@ class AsyncWorld:
                 return await self._close()
             case Sleep():
                 return await self._stoppable(anyio.sleep, effect.seconds)
+            case Load():
+                return await in_thread(effect.counter.text, "")
             case Now():
                 return time.monotonic()
             case Keep() | Reserve() | Settle() | Brake():
@@ -105,7 +108,7 @@ class AsyncWorld:
     def perform_now(self, effect: Effect[Any]) -> Any:
         """The same without waiting, for a turn that was dropped; what would wait is refused."""
         match effect:
-            case Read() | Open() | Sleep():
+            case Read() | Open() | Sleep() | Load():
                 raise Stopped
             case Close():
                 answer, self._answer = self._answer, None

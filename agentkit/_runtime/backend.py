@@ -15,12 +15,13 @@ from agentkit.providers import get_provider
 if TYPE_CHECKING:
     from agentkit._runtime.transport import AsyncTransport, Transport
     from agentkit.sim import Simulator
+    from agentkit.tokens import TokenCounter
 
 
 Named: TypeAlias = "str | Provider | Simulator"
 
 _MOST_KNOWN = 256
-_NO_SECRET = "sk-of-the-simulator"
+_SIMULATED = "sk-of-the-simulator"
 _known: dict[tuple[Provider, str], Learnt] = {}
 """What this process has learnt of its backends, by provider (address and key included) and model."""
 
@@ -156,6 +157,13 @@ def _with_model(provider: Provider, model: str) -> tuple[Provider, str]:
     raise NotConfigured(f"{provider.name} needs a model: name it as '{provider.name}/MODEL'")
 
 
+def counter_of(backend: str, model: str) -> TokenCounter:
+    """The counter for a model; what it takes is loaded when something must be counted."""
+    from agentkit.counters import counter_for
+
+    return counter_for(backend, model)
+
+
 def _lists_models(provider: object) -> bool:
     return bool(getattr(getattr(provider, "dialect", None), "lists_models", False))
 
@@ -168,7 +176,7 @@ def _simulated(model: str, simulator: Simulator, *given: object) -> Backend:
     from agentkit.sim.profiles import PROFILES
 
     profile = PROFILES[simulator.profile]
-    provider = get_provider(profile.backend, base_url=f"sim://local{profile.path}", api_key=_NO_SECRET)
+    provider = get_provider(profile.backend, base_url=f"sim://local{profile.path}", api_key=_SIMULATED)
     listed = next(iter(simulator.models), "sim")
     usual = cast("str", getattr(provider, "model", "")) or ("" if _lists_models(provider) else listed)
     return Backend(*_with_model(provider, model or usual), None, simulator)

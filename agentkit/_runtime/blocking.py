@@ -12,7 +12,7 @@ from typing import Any
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import Answer, StopSignal, Transport
-from agentkit.effects import Close, Effect, Now, Open, Read, Sleep, Stopped
+from agentkit.effects import Close, Effect, Load, Now, Open, Read, Sleep, Stopped
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.provider import ResponseHead
@@ -39,6 +39,8 @@ class World:
                 return self._close()
             case Sleep():
                 return self._signal.wait(effect.seconds)
+            case Load():
+                return effect.counter.text("")
             case Now():
                 return time.monotonic()
             case _:

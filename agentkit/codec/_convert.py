@@ -45,6 +45,7 @@ RECORDS: Mapping[type[Any], str] = {
     store.ToolFinished: "tool_finished",
     store.TurnEnded: "turn_ended",
     store.Rewound: "rewound",
+    store.Summarized: "summarized",
 }
 UNKNOWN = "unknown"
 """The tag of an unknown value whose own tag would be taken for one of ours."""

@@ -8,9 +8,10 @@ from typing import cast
 from attrs import evolve, frozen
 
 from agentkit.errors import NotConfigured, ProtocolError
-from agentkit.provider import Found, HTTPRequest, Provider, Rounds, ask
+from agentkit.provider import Found, Provider, Rounds
 from agentkit.providers import local
-from agentkit.providers._identify import Answer, Verdict, identify, next_probe, root_of
+from agentkit.providers._asking import asked
+from agentkit.providers._identify import Verdict, root_of
 from agentkit.providers._openai_dialect import Dialect, is_gpt_oss
 from agentkit.providers.openai_chat import OpenAIChat
 from agentkit.providers.parallax import PARALLAX
@@ -44,13 +45,9 @@ class Undetected(OpenAIChat):
             NotConfigured: no model is named, and the server has several or none.
             ProtocolError: what answers is no server of this kind.
         """
-        answers: dict[str, Answer] = {}
-        root = root_of(self.base_url)
-        while (path := next_probe(answers)) is not None:
-            answered = yield from ask(self._probe(root + path), refusals=True)
-            answers[path] = answered.head.status, answered.head.headers, answered.body
-        verdict = identify(answers)
+        verdict = yield from asked(self.base_url, self.headers_for("application/json"))
         if verdict.backend is None and not model:
+            root = root_of(self.base_url)
             raise ProtocolError(f"{root} is no server of an OpenAI-like dialect: {verdict.evidence}")
         dialect = _DIALECTS.get(verdict.backend or "", self.dialect) if self.any_server else self.dialect
         chosen = model or self._choose(verdict)
@@ -58,9 +55,6 @@ class Undetected(OpenAIChat):
             base_url=self.base_url, api_key=self.api_key, dialect=dialect, headers=self.headers, name=self.name
         )
         return Found(provider=cast("Provider", known), model=chosen, window=verdict.window(chosen))
-
-    def _probe(self, url: str) -> HTTPRequest:
-        return HTTPRequest(method="GET", url=url, headers=self.headers_for("application/json"), repeatable=True)
 
     def _choose(self, verdict: Verdict) -> str:
         models = verdict.models

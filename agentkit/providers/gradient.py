@@ -83,6 +83,7 @@ class Gradient:
             usage=False,
             max_tokens=False,
             json_mode=False,
+            max_pairs=self.context_pairs,
         )
 
     def encode(self, request: ChatRequest, /) -> HTTPRequest:

@@ -46,7 +46,7 @@ LLAMACPP = evolve(_LLAMACPP, gpt_oss=template(_LLAMACPP))
 
 # the window cannot be asked for, and what does not fit is dropped without a word
 _OLLAMA = Dialect(
-    capabilities=evolve(_LOCAL, tool_choice=False),
+    capabilities=evolve(_LOCAL, tool_choice=False, window=4096),
     writes_reasoning=("reasoning",),
     efforts=EFFORTS,
     image_urls=False,
@@ -91,7 +91,7 @@ MLX = evolve(_MLX, gpt_oss=template(_MLX))
 
 GPT_OSS = template(
     Dialect(
-        capabilities=evolve(_LOCAL, tool_choice=False, json_mode=False),
+        capabilities=evolve(_LOCAL, tool_choice=False, json_mode=False, window=8192),
         efforts=EFFORTS,
         leaks=frozenset({"tokens", "words"}),
     )

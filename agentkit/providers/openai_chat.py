@@ -13,8 +13,9 @@ from typing import cast
 from attrs import evolve, field, frozen
 
 from agentkit.errors import InvalidInput, ProviderError
-from agentkit.provider import Capabilities, ChatRequest, Decoder, HTTPRequest, Provider, ResponseHead
+from agentkit.provider import Capabilities, ChatRequest, Decoder, HTTPRequest, Provider, ResponseHead, Rounds
 from agentkit.providers._adapt import without
+from agentkit.providers._asking import asked
 from agentkit.providers._errors import ErrorReader
 from agentkit.providers._openai_decode import ChatDecoder
 from agentkit.providers._openai_dialect import FINISH, Dialect
@@ -149,6 +150,13 @@ class OpenAIChat:
         from agentkit.providers._openai_leaks import CleaningDecoder
 
         return CleaningDecoder(made, self.dialect.leaks)
+
+    def measure(self, model: str, /) -> Rounds[int | None]:
+        """Ask a server of one's own for the window that it serves; a service is not asked."""
+        if not self.dialect.lists_models:
+            return None
+        verdict = yield from asked(self.base_url, self.headers_for("application/json"))
+        return verdict.window(model)
 
     def adapted(self, model: str, error: ProviderError, /) -> tuple[Provider, str] | None:
         """The provider that does without what the server has just refused, and what that is."""

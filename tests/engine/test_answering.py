@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from stepping import PROVIDER, SSE, Journal, Stage, delta, finish, task
 
 from agentkit._engine.course import is_cut
-from agentkit._engine.line import Line
+from agentkit._engine.line import Learnt, Line
 from agentkit._engine.turn import turn
 from agentkit.continuation import Continuation
 from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
@@ -200,7 +200,7 @@ class Asking(OpenAIChat):
         answered = yield from ask(GET)
         if not answered.body:
             raise NotConfigured("no model")
-        return Found(provider=self.known, model=model or answered.body.decode(), window=512)
+        return Found(provider=self.known, model=model or answered.body.decode(), window=4096)
 
 
 ASKING = Asking(base_url="http://127.0.0.1:1/v1", known=PROVIDER)
@@ -212,7 +212,7 @@ def test_a_server_is_asked_once() -> None:
     reply = stage.run(turn(asked, journal))
     assert (reply.text, reply.usage.requests) == ("Hi", 1)
     assert [segment.backend for segment in reply.segments] == ["openai/served"]
-    assert (asked.line.learnt.model, asked.line.learnt.window) == ("served", 512)
+    assert (asked.line.learnt.model, asked.line.learnt.window) == ("served", 4096)
     assert isinstance(stage.records[0], TurnStarted)
     stage.network = [SSE, delta("Again") + finish()]
     assert stage.run(turn(evolve(asked, turn_id="t2"), journal)).text == "Again"
@@ -364,3 +364,12 @@ def test_room_for_an_answer_is_made_within_what_the_backend_has() -> None:
     assert stage.run(turn(task(line={"provider": provider}, options=options), Journal())).text == "Yes"
     sent = [json.loads(effect.request.body) for effect in stage.effects if isinstance(effect, Open)]
     assert [(body["max_tokens"], body["reasoning_effort"]) for body in sent] == [(500, "none"), (600, "none")]
+
+
+def test_room_for_an_answer_is_made_within_the_window() -> None:
+    stage = Stage([SSE, delta("", reasoning="hm") + finish("length"), SSE, delta("Yes") + finish()])
+    asked = task(line={"learnt": Learnt(window=2000)}, options=Options(max_tokens=500))
+    assert stage.run(turn(asked, Journal())).text == "Yes"
+    sent = [json.loads(effect.request.body)["max_tokens"] for effect in stage.effects if isinstance(effect, Open)]
+    assert sent[0] == 500
+    assert 1000 < sent[1] < 1500

@@ -1,0 +1,116 @@
+"""What one request needs before it can be written: the window that is served, the messages that fit, a summary."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from attrs import evolve, frozen
+
+from agentkit._engine.accumulate import Builder
+from agentkit._engine.beginning import Task, write
+from agentkit._engine.fitting import SMALL, Desk, Fitted
+from agentkit._engine.journal import Journal
+from agentkit._engine.line import Line
+from agentkit._engine.plan_summary import Summary, SummaryTask
+from agentkit._engine.plan_terms import Terms
+from agentkit._engine.quiet import quiet
+from agentkit._engine.rounds import answer_to, driven
+from agentkit.effects import Flow, Load, do
+from agentkit.errors import AgentKitError
+from agentkit.events import Trimmed
+from agentkit.messages import Message, system
+from agentkit.options import Options
+from agentkit.provider import ChatRequest, Measuring
+from agentkit.store import Summarized
+
+_MOST_ASKED = 3
+
+
+@frozen
+class Outfit:
+    """Makes the requests of one turn."""
+
+    task: Task
+    journal: Journal
+    builder: Builder
+
+    def request(self, line: Line, options: Options, extra: tuple[Message, ...]) -> Flow[ChatRequest]:
+        """The next request: with all messages, or those that the plan keeps, and `extra` after them.
+
+        Raises:
+            ContextOverflow: what cannot be left out does not fit.
+        """
+        fitted = yield from self._fitted(line, options, extra)
+        self.builder.expected = fitted.tokens
+        stream = line.provider.capabilities(line.model).stream
+        return ChatRequest(model=line.model, messages=fitted.messages, options=options, stream=stream)
+
+    def _fitted(self, line: Line, options: Options, extra: tuple[Message, ...]) -> Flow[Fitted]:
+        desk, history = self.journal.desk(line.backend), self.journal.history
+        terms = self._terms(line, options, extra, desk)
+        yield from self._measured(line, terms, desk)
+        if line.learnt.window is not None:
+            terms = self._terms(line, options, extra, desk)
+        if desk.must_plan(terms, desk.bytes_of(terms, history)):
+            yield from do(Load(terms.counter))
+        fitted = desk.fit(terms, history)
+        if fitted.plan is not None and fitted.plan.task is not None:
+            summary = yield from self._summary(line, fitted.plan.task)
+            if summary is not None:
+                fitted = desk.fit_again(evolve(terms, summary=summary), history)
+        if fitted.plan is not None and fitted.plan.trimmed:
+            yield Trimmed(fitted.plan.manifest)
+        return fitted
+
+    def _terms(self, line: Line, options: Options, extra: tuple[Message, ...], desk: Desk) -> Terms:
+        can, journal = line.provider.capabilities(line.model), self.journal
+        window = self.task.context.window or line.learnt.window or can.window
+        return Terms(
+            counter=line.counters(line.provider.name, line.model),
+            policy=self.task.context,
+            model=line.model,
+            backend=line.provider.base_url,
+            window=line.learnt.window or can.window,
+            at_most=desk.at_most,
+            max_tokens=_most_of(options, can.min_output, window),
+            max_pairs=can.max_pairs,
+            system=system(journal.system) if journal.system else None,
+            extra=extra,
+            summary=None if journal.summary is None else Summary(*journal.summary),
+        )
+
+    def _measured(self, line: Line, terms: Terms, desk: Desk) -> Flow[None]:
+        """Ask the server for its window, once a prompt is so long that it matters."""
+        provider, learnt = line.provider, line.learnt
+        if learnt.window is not None or learnt.asked >= _MOST_ASKED or not isinstance(provider, Measuring):
+            return
+        if self.task.context.window is not None or desk.bytes_of(terms, self.journal.history) < SMALL:
+            return
+        with suppress(AgentKitError):  # the request itself meets the same trouble, and says so
+            learnt.window = yield from driven(line, provider.measure(line.model), Builder("window"), None)
+        learnt.asked += learnt.window is None
+
+    def _summary(self, line: Line, task: SummaryTask) -> Flow[Summary | None]:
+        """What the model says of what is left out; a request that is no part of the conversation, but is paid for."""
+        aside = Builder(self.builder.turn_id)
+        request = ChatRequest(
+            model=line.model,
+            messages=task.messages,
+            options=Options(max_tokens=task.max_tokens),
+            stream=line.provider.capabilities(line.model).stream,
+        )
+        with suppress(AgentKitError):  # without a summary, the plan stands as it is
+            yield from quiet(answer_to(line, request, aside))
+        aside.end()
+        self.builder.spent += aside.spent
+        summary = task.summary("".join(aside.text))
+        if summary is not None:
+            yield from write(self.journal, [Summarized(summary.upto, summary.text)])
+        return summary
+
+
+def _most_of(options: Options, floor: int | None, window: int | None) -> int | None:
+    """What the reply may take; a floor of the backend counts as far as it leaves half of the window for the prompt."""
+    if options.max_tokens is None or floor is None or floor <= options.max_tokens:
+        return options.max_tokens
+    return floor if window is None else max(options.max_tokens, min(floor, window // 2))
