@@ -368,8 +368,8 @@ def test_room_for_an_answer_is_made_within_what_the_backend_has() -> None:
 
 def test_room_for_an_answer_is_made_within_the_window() -> None:
     stage = Stage([SSE, delta("", reasoning="hm") + finish("length"), SSE, delta("Yes") + finish()])
-    asked = task(line={"learnt": Learnt(window=2000)}, options=Options(max_tokens=500))
+    asked = task(line={"learnt": Learnt(window=3200)}, options=Options(max_tokens=900))
     assert stage.run(turn(asked, Journal())).text == "Yes"
     sent = [json.loads(effect.request.body)["max_tokens"] for effect in stage.effects if isinstance(effect, Open)]
-    assert sent[0] == 500
-    assert 1000 < sent[1] < 1500
+    assert sent[0] == 900
+    assert 2000 < sent[1] < 2500
