@@ -18,25 +18,109 @@ class Sample:
     repeats: bool = False
 
 
-NOUNS = (
-    "lantern harbour orchard ledger compass bridge kettle archive meadow signal furnace violin parcel glacier workshop "
-    "teacher captain gardener printer neighbour market tunnel station letter engine mirror shoulder window quarry barrel "
-    "curtain pepper saddle temple needle blanket carpenter daughter evening factory granary horizon island journey"
-).split()
-VERBS = (
-    "carried repaired followed measured forgot painted answered counted gathered opened crossed delivered ignored polished "
-    "watched borrowed described sheltered traded weighed balanced surprised reminded collected"
-).split()
-ADJECTIVES = (
-    "quiet narrow golden stubborn distant careful broken honest sudden early crooked patient silver hollow restless gentle "
-    "bitter ancient curious heavy wooden faithful"
-).split()
+NOUNS = [
+    "lantern",
+    "harbour",
+    "orchard",
+    "ledger",
+    "compass",
+    "bridge",
+    "kettle",
+    "archive",
+    "meadow",
+    "signal",
+    "furnace",
+    "violin",
+    "parcel",
+    "glacier",
+    "workshop",
+    "teacher",
+    "captain",
+    "gardener",
+    "printer",
+    "neighbour",
+    "market",
+    "tunnel",
+    "station",
+    "letter",
+    "engine",
+    "mirror",
+    "shoulder",
+    "window",
+    "quarry",
+    "barrel",
+    "curtain",
+    "pepper",
+    "saddle",
+    "temple",
+    "needle",
+    "blanket",
+    "carpenter",
+    "daughter",
+    "evening",
+    "factory",
+    "granary",
+    "horizon",
+    "island",
+    "journey",
+]
+VERBS = [
+    "carried",
+    "repaired",
+    "followed",
+    "measured",
+    "forgot",
+    "painted",
+    "answered",
+    "counted",
+    "gathered",
+    "opened",
+    "crossed",
+    "delivered",
+    "ignored",
+    "polished",
+    "watched",
+    "borrowed",
+    "described",
+    "sheltered",
+    "traded",
+    "weighed",
+    "balanced",
+    "surprised",
+    "reminded",
+    "collected",
+]
+ADJECTIVES = [
+    "quiet",
+    "narrow",
+    "golden",
+    "stubborn",
+    "distant",
+    "careful",
+    "broken",
+    "honest",
+    "sudden",
+    "early",
+    "crooked",
+    "patient",
+    "silver",
+    "hollow",
+    "restless",
+    "gentle",
+    "bitter",
+    "ancient",
+    "curious",
+    "heavy",
+    "wooden",
+    "faithful",
+]
 LINKS = ("because", "although", "while", "until", "so that", "whenever", "before")
 
 
 def _english(roll: random.Random) -> str:
     def group() -> str:
-        return f"{roll.choice(('the', 'a', 'every', 'that', 'her', 'their'))} {roll.choice(ADJECTIVES)} {roll.choice(NOUNS)}"
+        first = roll.choice(("the", "a", "every", "that", "her", "their"))
+        return f"{first} {roll.choice(ADJECTIVES)} {roll.choice(NOUNS)}"
 
     first = f"{group()} {roll.choice(VERBS)} {group()}"
     if roll.random() < 0.6:
@@ -491,7 +575,18 @@ japanese = _from_words(
 
 
 def emoji(roll: random.Random) -> str:
-    faces = "👩‍🚀 👨‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇯🇵 ❤️ 🧑🏿‍🔧 🐈‍⬛ 🌊 🎉".split()
+    faces = [
+        "👩\u200d🚀",
+        "👨\u200d👩\u200d👧\u200d👦",
+        "🏳️\u200d🌈",
+        "👍🏽",
+        "🇯🇵",
+        "❤️",
+        "🧑🏿\u200d🔧",
+        "🐈\u200d⬛",
+        "🌊",
+        "🎉",
+    ]
     lines = [f"{_english(roll)} {roll.choice(faces)}{roll.choice(faces)}" for _ in range(12)]
     return "\n".join(lines)
 

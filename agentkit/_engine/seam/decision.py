@@ -11,7 +11,7 @@ from attrs import frozen
 
 from agentkit._engine.seam.openings import Opening, readings
 from agentkit._engine.seam.overlap import TAIL, Setting, find, lookahead, overlaps, weight
-from agentkit._engine.seam.restart import CERTAIN, begins, likeness
+from agentkit._engine.seam.restart import CERTAIN, begins, is_periodic, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.skeleton import WRAPPERS, Skeleton, after_match, skeleton
 from agentkit._engine.seam.spacing import missing_space
@@ -153,6 +153,8 @@ def _cannot_follow(cut: Cut, rest: str) -> bool:
 
 
 def _anew(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
+    if is_periodic(cut.text):
+        return None
     for start in cut.restarts:
         same = begins(cut.text, start, rest)
         if same is None:

@@ -73,8 +73,7 @@ class Seam:
                 self._cut = Cut(text, self.shape, "")
             case _:
                 assert_never(strategy)
-        if not text:
-            self._walk = None
+        if not text or (self._walk is not None and self._repeats is not True and is_periodic(text)):
             self._flow("joined as it is")
 
     def feed(self, text: str) -> str:
@@ -194,9 +193,7 @@ class Seam:
             return True
         if self._repeats is False and not self._is_anew and len(self._text) < _CERTAIN_WHOLE:
             return False
-        if len(self._text) <= TAIL:
-            return is_whole_again(self._text, rest)
-        return not is_periodic(self._text)
+        return len(self._text) > TAIL or is_whole_again(self._text, rest)
 
     def _flow(self, how: str) -> None:
         self._flows = True
