@@ -125,13 +125,16 @@ def _lines(data: bytes) -> int:
     return data.count(b"\n") + 1
 
 
-def setting(name: str) -> Setting:
-    """One text setting: `AGENTKIT_<NAME>`, else the user's file."""
+def setting(name: str, *, number: bool = False) -> Setting:
+    """One setting: `AGENTKIT_<NAME>`, else the user's file, where a number may stand without quotes."""
     variable = f"AGENTKIT_{name.upper()}"
     given = os.environ.get(variable)
     if given:
         return Setting(given, f"environment {variable}")
-    return _from_file(user_settings(), name, repr(str(config_path())))
+    table = user_settings()
+    if number and type(table.get(name)) is int:
+        table = {name: str(table[name])}
+    return _from_file(table, name, repr(str(config_path())))
 
 
 def transcript_path(given: str | os.PathLike[str] | None, *, named: bool) -> Path | None:

@@ -11,6 +11,7 @@ from agentkit.config import backend_settings
 from agentkit.errors import (
     AgentKitError,
     ContextOverflow,
+    IncompleteReply,
     InvalidInput,
     NotConfigured,
     RateLimited,
@@ -53,6 +54,8 @@ def _hint(error: Exception, choice: Choice | None) -> str:
             return hint
         case ContextOverflow():
             return "The conversation has outgrown the model's window: /undo, or begin a new one"
+        case IncompleteReply():
+            return "A larger --max-tokens may leave room for an answer"
         case RateLimited() if error.retry_after:
             return f"The backend asks to wait {error.retry_after:g} s"
         case StoreError():
@@ -65,7 +68,7 @@ def _hint(error: Exception, choice: Choice | None) -> str:
 
 def _from_settings(error: Exception, choice: Choice | None) -> str:
     """What the settings of the backend say about it."""
-    if choice is None or choice.backend == "sim":
+    if choice is None or choice.backend == "sim" or len(choice.names) > 1:
         return ""
     from agentkit._runtime.advice import advice
 

@@ -6,7 +6,7 @@ import shlex
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from agentkit.cli._settings import Choice, choose
+from agentkit.cli._settings import Choice, choose, continuation
 from agentkit.cli._shelf import Shelf
 from agentkit.options import Options
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def choice_of(arguments: Namespace, *, watched: bool) -> Choice:
     """The model that the options or the settings name."""
-    return choose(arguments.model, watched=watched, pace=arguments.pace, base_url=arguments.base_url)
+    return choose(arguments.model or (), watched=watched, pace=arguments.pace, base_url=arguments.base_url)
 
 
 def command(choice: Choice | None, arguments: Namespace, *words: str) -> str:
@@ -41,5 +41,6 @@ def conversation(
         store=shelf.store,
         name=name,
         options=Options(max_tokens=arguments.max_tokens, temperature=arguments.temperature),
+        continuation=continuation(arguments.continuations),
         base_url=arguments.base_url if isinstance(choice.model, str) else None,
     )

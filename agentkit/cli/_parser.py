@@ -100,9 +100,11 @@ def _add_store(parser: Parser) -> None:
 
 
 def _add_model(parser: Parser) -> None:
-    parser.add_argument("-m", "--model", metavar="MODEL", help="BACKEND/MODEL, or sim; else AGENTKIT_MODEL")
+    several = "BACKEND/MODEL, or sim; more of them, or A,B, stand in where one fails"
+    parser.add_argument("-m", "--model", metavar="MODEL", action="append", help=several)
     parser.add_argument("-s", "--system", metavar="TEXT", help="standing instructions")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="the most tokens of one reply")
+    parser.add_argument("--max-tokens", type=int, metavar="N", help="the most tokens of one request")
+    parser.add_argument("--continuations", metavar="N", help="requests that may go on with a cut reply; 0: none")
     parser.add_argument("--temperature", type=float, metavar="T", help="0 to 2")
     parser.add_argument("--base-url", metavar="URL", help="where the backend is")
     parser.add_argument("--pace", type=float, metavar="SECONDS", help="of the simulator: seconds per token")
@@ -216,6 +218,10 @@ _COMMANDS: dict[str, Callable[[], Parser]] = {
 }
 _WITH_VALUE = frozenset(
     name
-    for names in ("-m --model -s --system -n --name", "--max-tokens --temperature --base-url --pace", "--store --host")
+    for names in (
+        "-m --model -s --system -n --name",
+        "--max-tokens --temperature --base-url --pace --continuations",
+        "--store --host",
+    )
     for name in [*names.split(), "--port", "--seed", "--profile"]
 )

@@ -14,7 +14,7 @@ from agentkit.cli import _codes
 from agentkit.cli._errors import exit_code, explain
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import Choice
-from agentkit.errors import AgentKitError
+from agentkit.errors import AgentKitError, IncompleteReply
 from agentkit.events import (
     Continuing,
     Event,
@@ -44,6 +44,10 @@ class Played:
     @property
     def words(self) -> int:
         return len(self.reply.text.split()) if self.reply is not None else 0
+
+    @property
+    def tokens(self) -> int:
+        return self.reply.usage.output_tokens if self.reply is not None else 0
 
     @property
     def complete(self) -> bool:
@@ -107,17 +111,33 @@ class Unshown:
 
 def play(turn: Turn, screen: Screen, *, seen: str = "") -> Played:
     """Run a turn and show it. Its failure is returned, not raised."""
-    unshown = Unshown(seen)
+    rounds: list[Continuing] = []
+    try:
+        failure, stopped = _watched(turn, screen, Unshown(seen), rounds)
+    finally:
+        screen.clear()
+    screen.end_reply()
+    reply = turn.reply if failure is None else failure.reply
+    played = Played(reply, failure, stopped)
+    if rounds and screen.shared and played.complete:
+        screen.note(_in_short(rounds, played.tokens))
+    return played
+
+
+def _watched(
+    turn: Turn, screen: Screen, unshown: Unshown, rounds: list[Continuing]
+) -> tuple[AgentKitError | None, bool]:
+    """Show the events of a turn; its failure, and whether Ctrl-C was pressed."""
     failure: AgentKitError | None = None
     with Stopper(turn) as stopper, turn:
         try:
             for event in turn:
                 _show(event, screen, unshown)
+                if isinstance(event, Continuing):
+                    rounds.append(event)
         except AgentKitError as error:
             failure = error
-    screen.end_reply()
-    reply = turn.reply if failure is None else failure.reply
-    return Played(reply, failure, stopper.pressed)
+    return failure, stopper.pressed
 
 
 def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
@@ -129,7 +149,7 @@ def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
         case Retrying():
             screen.note(f"{event.error}; trying again in {event.delay:.1f} s")
         case Continuing():
-            screen.note(f"... continuing, round {event.attempt} ({event.reason})")
+            screen.passing(_round(event))
         case Notice():
             screen.note(event.message)
         case ToolCallStarted():
@@ -140,11 +160,21 @@ def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
             pass
 
 
+def _round(event: Continuing) -> str:
+    return f"... continuing {event.attempt}/{event.max_attempts}, {event.strategy}, {event.tokens:,} tokens"
+
+
+def _in_short(rounds: list[Continuing], tokens: int) -> str:
+    """The same of all rounds, where each was seen only while it lasted."""
+    ways = ", ".join(dict.fromkeys(event.strategy for event in rounds))
+    return f"continued {len(rounds)} time{'' if len(rounds) == 1 else 's'}, {ways}, {tokens:,} tokens"
+
+
 def tell(played: Played, screen: Screen, *, choice: Choice, what_now: str) -> None:
     """Say how a turn ended, unless all is well. `what_now` is what the user can type about a cut reply."""
     if played.error is not None:
         screen.error(explain(played.error, choice))
-    if played.complete:
+    if played.complete or isinstance(played.error, IncompleteReply):
         return
     said = _ending(played)
     if said:
@@ -152,21 +182,25 @@ def tell(played: Played, screen: Screen, *, choice: Choice, what_now: str) -> No
 
 
 def _ending(played: Played) -> str:
-    kept = f"{played.words} word{'' if played.words == 1 else 's'}"
+    words = f"{played.words} word{'' if played.words == 1 else 's'}"
     outcome = played.reply.outcome if played.reply is not None else Outcome.FAILED
     match outcome:
         case _ if played.stopped:
-            return f"reply stopped, {kept} kept."
+            return f"reply stopped, {words} kept."
         case Outcome.TRUNCATED if not played.words:
             return "the token limit was used up before the first word: raise --max-tokens."
         case Outcome.TRUNCATED:
-            return f"reply cut at its token limit, {kept} so far."
+            return f"reply cut after {words}: {_reason(played)}."
         case Outcome.FILTERED:
-            return f"the backend's filter ended the reply after {kept}."
+            return f"the backend's filter ended the reply after {words}."
         case Outcome.INTERRUPTED:
-            return f"reply interrupted, {kept} kept."
+            return f"reply interrupted, {words} kept."
         case _:
             return ""
+
+
+def _reason(played: Played) -> str:
+    return (played.reply.reason if played.reply is not None else None) or "the backend's limit of tokens"
 
 
 def code_of(played: Played) -> int:

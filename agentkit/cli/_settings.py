@@ -6,20 +6,33 @@ keys are never read here, only whether they are there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from agentkit.cli._codes import UsageError
-from agentkit.config import BackendSettings, Setting, backend_settings, config_path, configured_model, setting
-from agentkit.errors import AgentKitError, NotConfigured
+from agentkit.config import (
+    BackendSettings,
+    Setting,
+    backend_settings,
+    blaming,
+    config_path,
+    configured_model,
+    setting,
+)
+from agentkit.errors import AgentKitError, InvalidInput, NotConfigured
 
 if TYPE_CHECKING:
+    from agentkit.continuation import Continuation
     from agentkit.sim import Simulator
 
 PACE = 0.02
 """Seconds per token of the simulator, where somebody watches."""
+NOWHERE = "nothing is configured"
+_WHOLE = re.compile(r"[0-9]{1,6}")
 
 
 class NothingConfigured(NotConfigured):
@@ -30,8 +43,9 @@ class NothingConfigured(NotConfigured):
 class Choice:
     """The model that answers."""
 
-    name: str
-    model: str | Simulator
+    names: Sequence[str]
+    """As it was asked for; several stand in for each other, in this order."""
+    model: str | Simulator | list[str | Simulator]
     origin: str
     base_url: str | None = None
     """Where it is, if the command line says so."""
@@ -39,31 +53,64 @@ class Choice:
     """Nobody asked for the simulator: it answers because nothing is configured."""
 
     @property
+    def name(self) -> str:
+        """As it can be asked for again."""
+        return ",".join(self.names)
+
+    @property
     def backend(self) -> str:
-        return self.name.partition("/")[0]
+        """The one that is preferred."""
+        return self.names[0].partition("/")[0]
 
     @property
     def label(self) -> str:
         """What the prompt shows."""
-        return self.name.rpartition("/")[2] or self.name
+        return self.names[0].rpartition("/")[2] or self.names[0]
 
 
-def choose(named: str | None, *, watched: bool, pace: float | None = None, base_url: str | None = None) -> Choice:
-    """The model to use: the option, the environment, the user's file; the simulator only where somebody watches.
+def choose(named: Sequence[str], *, watched: bool, pace: float | None = None, base_url: str | None = None) -> Choice:
+    """The models to use: the options, the environment, the user's file; the simulator only where somebody watches.
 
     Raises:
         NothingConfigured
     """
-    name, origin = (named, "-m") if named else configured()
-    if name is None and not watched:
-        raise NothingConfigured
-    if name is not None and not named:
-        configured_model()  # which says where a wrong name came from
-    if name is not None and name.partition("/")[0] != "sim":
-        return Choice(name=name, model=name, origin=origin, base_url=base_url)
-    if base_url is not None:
+    names = [name.strip() for several in named for name in several.split(",") if name.strip()]
+    origin = "-m"
+    if not names:
+        name, origin = configured()
+        names = ["sim"] if name is None else [configured_model()]  # which says where a wrong name came from
+        if name is None and not watched:
+            raise NothingConfigured
+    model = _model(names, base_url, partial(simulator, pace, watched=watched))
+    return Choice(names=names, model=model, origin=origin, base_url=base_url, stand_in=origin == NOWHERE)
+
+
+def _model(
+    names: Sequence[str], base_url: str | None, simulated: Callable[[], Simulator]
+) -> str | Simulator | list[str | Simulator]:
+    models = [simulated() if name.partition("/")[0] == "sim" else name for name in names]
+    if base_url is not None and len(names) > 1:
+        raise UsageError("--base-url belongs to one backend; for several, set ..._BASE_URL in the environment")
+    if base_url is not None and not isinstance(models[0], str):
         raise UsageError("--base-url needs a backend that has an address, such as -m openai/MODEL")
-    return Choice(name="sim", model=simulator(pace, watched=watched), origin=origin, stand_in=name is None)
+    return models if len(models) > 1 else models[0]
+
+
+def continuation(given: str | None) -> Continuation:
+    """How far a cut reply is continued: the option, the environment, the user's file.
+
+    Raises:
+        InvalidInput
+    """
+    from agentkit.continuation import Continuation
+
+    found = Setting(given, "--continuations") if given is not None else setting("continuations", number=True)
+    if found.value is None:
+        return Continuation()
+    with blaming(found):
+        if not _WHOLE.fullmatch(found.value):
+            raise InvalidInput("continuations must be a whole number; 0 leaves a cut reply as it is")
+        return Continuation(max_attempts=int(found.value))
 
 
 def simulator(pace: float | None, *, watched: bool) -> Simulator:
@@ -76,7 +123,7 @@ def simulator(pace: float | None, *, watched: bool) -> Simulator:
 def configured() -> tuple[str | None, str]:
     """The model that the environment or the user's file names, and which of them."""
     found = setting("model")
-    return found.value, short(found.origin) if found.value else "nothing is configured"
+    return found.value, short(found.origin) if found.value else NOWHERE
 
 
 def short(origin: str) -> str:

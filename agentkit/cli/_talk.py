@@ -49,7 +49,7 @@ class Talk:
 
     def use_model(self, name: str) -> None:
         """Go on with another model; the conversation stays."""
-        choice = choose(name, watched=self.screen.terminal, pace=self._arguments.pace)
+        choice = choose([name], watched=self.screen.terminal, pace=self._arguments.pace)
         arguments = Namespace(**{**vars(self._arguments), "base_url": None})
         self._exchange(conversation(choice, self.shelf, self.chat.name, arguments, system=self.chat.system))
         self.choice = evolve(choice, origin="/model")

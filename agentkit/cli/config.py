@@ -14,6 +14,7 @@ from agentkit.cli._codes import UsageError
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import address, backends
 from agentkit.config import DEFAULT, Setting, backend_settings, config_path, data_path, setting, store_path
+from agentkit.continuation import Continuation
 from agentkit.errors import AgentKitError
 
 
@@ -67,6 +68,8 @@ def _general() -> Iterator[Row]:
     store = setting("store")
     yield _row("store", store if store.value else Setting(f"sqlite:///{store_path()}", home))
     yield _row("transcript", setting("transcript"))
+    rounds = setting("continuations", number=True)
+    yield _row("continuations", rounds if rounds.value else Setting(str(Continuation().max_attempts), DEFAULT))
     offline = os.environ.get("AGENTKIT_OFFLINE", "")
     yield Row(
         "offline", "no" if offline in ("", "0") else "yes", "environment AGENTKIT_OFFLINE" if offline else DEFAULT

@@ -10,22 +10,24 @@ import time
 from argparse import Namespace
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from attrs import frozen
 
 from agentkit.cli import _codes
 from agentkit.cli._play import play
-from agentkit.cli._screen import Screen, last_line
+from agentkit.cli._screen import Screen, last_line, one_line
 from agentkit.conversation import Conversation
 from agentkit.options import Options
 from agentkit.sim import Simulator
-from agentkit.usage import Outcome
 
 STORY = "write 90 words"
 LONG = "write 160 words"
 LIMIT = 40
 """Tokens after which the second reply is cut."""
+SEAM = 30
+"""Characters that are shown on each side of a cut."""
 ENOUGH = 240
 """Characters that the child process shows before it is killed."""
 PATIENCE = 30.0
@@ -73,17 +75,19 @@ def _streams(stage: Stage) -> bool:
 
 
 def _cut_and_continued(stage: Stage) -> bool:
-    stage.step(f"2. A reply is cut by its limit of {LIMIT} tokens. It says so:  reply.outcome")
+    stage.step(
+        f"2. The same under a limit of {LIMIT} tokens. Each cut is continued by itself:  Options(max_tokens={LIMIT})"
+    )
     with Conversation(Simulator(pace=stage.pace), options=Options(max_tokens=LIMIT)) as chat:
-        cut = play(chat.stream(STORY), stage.screen)
-        outcome = cut.reply.outcome if cut.reply is not None else Outcome.FAILED
-        told = stage.check(f"outcome: {outcome.value}, after {cut.words} words", holds=outcome is Outcome.TRUNCATED)
-        seen = cut.reply.text if cut.reply is not None else ""
-        stage.screen.reply(f"\n   It is finished:  chat.resume()\n\n{last_line(seen, 50)}")
-        rest = play(chat.stream_resume(options=Options(max_tokens=1000)), stage.screen, seen=seen)
-        text = rest.reply.text if rest.reply is not None else ""
-        whole = rest.complete and text == _uncut(STORY) == chat.messages[-1].text
-        return stage.check("both parts joined are the uncut reply, character by character", holds=whole) and told
+        played = play(chat.stream(STORY), stage.screen)
+        reply = played.reply
+        parts = [reply.text[part.start : part.end] for part in reply.segments] if reply is not None else []
+        for before, after in pairwise(parts):
+            stage.screen.say(f"   cut and joined:  {last_line(before, SEAM)} | {one_line(after, SEAM)}")
+        kept = reply is not None and reply.text == chat.messages[-1].text
+        cut = stage.check(f"{len(parts)} requests, one reply: {played.words} words", holds=len(parts) > 1 and kept)
+    same = played.complete and reply is not None and reply.text == _uncut(STORY)
+    return stage.check("it is the uncut reply, character by character", holds=same) and cut
 
 
 def _killed_and_resumed(stage: Stage) -> bool:

@@ -91,7 +91,7 @@ def _unknown(given: dict[str, Any]) -> Iterator[str]:
     for name, value in given.items():
         if name in known and isinstance(value, dict):
             yield from (f"[{name}] {entry}" for entry in cast("dict[str, Any]", value) if entry not in ENTRIES)
-        elif name not in (*known, "model", "store", "transcript"):
+        elif name not in (*known, "model", "store", "transcript", "continuations"):
             yield f"[{name}]" if isinstance(value, dict) else name
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
+from pretended import Shown, Typed
 
 from agentkit.cli import main
 
@@ -68,30 +69,6 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
-
-
-class Typed(io.StringIO):
-    """Standard input of a terminal: texts are lines, exceptions are keys."""
-
-    def __init__(self, *lines: str | BaseException) -> None:
-        super().__init__()
-        self._lines = list(lines)
-
-    def isatty(self) -> bool:
-        return True
-
-    def readline(self, size: int | None = -1, /) -> str:
-        line = self._lines.pop(0) if self._lines else ""
-        if isinstance(line, BaseException):
-            raise line
-        return f"{line}\n" if self._lines or line else ""
-
-
-class Shown(io.StringIO):
-    """An output that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pretended import Shown
 
 from agentkit import NotConfigured, Outcome, Reply, ToolCall, ToolResult, assistant, user
 from agentkit.cli import _keyboard, ask, demo, main, sim
@@ -23,20 +24,12 @@ from agentkit.cli._screen import Screen, last_line, one_line, visible
 from agentkit.cli._settings import Choice
 from agentkit.cli._shelf import open_shelf
 from agentkit.errors import AuthError, ConnectError, ContextOverflow, RateLimited, StoreError, Unsupported
-from agentkit.events import Continuing, Notice, ToolCallFinished, ToolCallStarted
+from agentkit.events import Notice, ToolCallFinished, ToolCallStarted
 from agentkit.store import TurnStarted
 from agentkit.usage import FinishReason, Usage
 
-
-class Shown(io.StringIO):
-    """An output that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 Run = Callable[..., Any]
-OPENAI = Choice(name="openai/x", model="openai/x", origin="-m")
+OPENAI = Choice(names=["openai/x"], model="openai/x", origin="-m")
 
 
 # One shot
@@ -50,7 +43,8 @@ def test_ask_and_continue(call: Run) -> None:
 
 
 def test_options_reach_the_model(call: Run) -> None:
-    done = call("-m", "sim", "-s", "Be brief.", "--max-tokens", "4", "-n", "trip", "write 20 words")
+    asked = ("-s", "Be brief.", "--max-tokens", "4", "--continuations", "0", "-n", "trip", "write 20 words")
+    done = call("-m", "sim", *asked)
     assert done.code == 4
     assert len(done.out.split()) == 4
     assert call("show", "trip").out.startswith("system: Be brief.\n\nuser: write 20 words")
@@ -58,15 +52,15 @@ def test_options_reach_the_model(call: Run) -> None:
 
 
 def test_no_store_keeps_nothing(call: Run, home: Path) -> None:
-    done = call("-m", "sim", "--no-store", "write 20 words, stop at 3 tokens")
-    assert done.err == "  reply cut at its token limit, 3 words so far.\n"
+    done = call("-m", "sim", "--no-store", "--continuations", "0", "write 20 words, stop at 3 tokens")
+    assert done.err == "  reply cut after 3 words: the backend's limit of tokens.\n"
     assert not home.exists()
     assert call("ls", "--no-store").out == ""
 
 
 def test_a_store_of_ones_own(call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = f"sqlite:///{tmp_path / 'own.db'}"
-    done = call("-m", "sim", "--store", spec, "write 20 words, stop at 3 tokens")
+    done = call("-m", "sim", "--store", spec, "--continuations", "0", "write 20 words, stop at 3 tokens")
     assert done.err.rstrip().endswith(f"-m sim --store {spec}")
     assert call("ls").out == ""
     monkeypatch.setenv("AGENTKIT_STORE", spec)
@@ -83,9 +77,9 @@ def test_verbose_says_which_model_and_what_it_cost(call: Run) -> None:
 
 
 def test_quiet_still_tells_what_is_cut(call: Run) -> None:
-    done = call("-q", "-m", "sim", "write 20 words, stop at 3 tokens, fail with 429")
-    assert "trying again" not in done.err
-    assert "reply cut" in done.err
+    done = call("-q", "-m", "sim", "--continuations", "1", "write 20 words, stop at 3 tokens, fail with 429")
+    assert done.err.startswith("  reply cut after 6 words: ")
+    assert len(done.err.splitlines()) == 1
     loud = call("-m", "sim", "write 20 words, fail with 429")
     assert "trying again in" in loud.err
 
@@ -93,7 +87,11 @@ def test_quiet_still_tells_what_is_cut(call: Run) -> None:
 def test_the_limit_can_be_used_up_by_thinking(call: Run) -> None:
     done = call("-m", "sim", "think 50 words, stop at 5 tokens, say hi")
     assert done.code == 4
-    assert "used up before the first word: raise --max-tokens" in done.err
+    assert "it thought up to the limit and came to no answer. A larger --max-tokens" in done.err
+    assert done.err.splitlines()[:-1] == ["  ... continuing 1/8, again, 5 tokens"]
+    alone = call("-m", "sim", "--continuations", "0", "think 50 words, stop at 5 tokens, say hi")
+    assert alone.code == 4
+    assert "used up before the first word: raise --max-tokens" in alone.err
 
 
 def test_the_model_of_the_settings(call: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,12 +279,13 @@ def test_commands(typed: Run) -> None:
 
 def test_continuing_what_was_cut_shows_only_the_rest(typed: Run) -> None:
     whole = typed(["-m", "sim", "--pace", "0", "--no-store", "write 40 words"]).out.strip()
-    done = typed(["chat", "-m", "sim", "--pace", "0", "--max-tokens", "15"], "write 40 words", "/continue")
+    short = ["--pace", "0", "--max-tokens", "15", "--continuations", "1"]
+    done = typed(["chat", "-m", "sim", *short], "write 40 words", "/continue")
     shown = [line for line in done.out.replace("sim> ", "\n").splitlines() if line.strip()]
-    assert len(shown[0].split()) == 15
+    assert len(shown[0].split()) == 30
     assert whole.startswith(shown[0])
     assert whole[len(shown[0]) :].startswith(shown[1])
-    assert "words so far. /continue  /retry  /undo" in done.err
+    assert "max_attempts=1 continuations were made. /continue  /retry  /undo" in done.err
 
 
 def test_another_model(typed: Run) -> None:
@@ -370,7 +369,7 @@ def test_ages() -> None:
 
 def test_show_and_rm(call: Run) -> None:
     assert call("show").code == 2
-    call("-m", "sim", "-n", "trip", "stop at 1 token, say hi there")
+    call("-m", "sim", "-n", "trip", "--continuations", "0", "stop at 1 token, say hi there")
     assert json.loads(call("show", "trip", "--json").out)
     assert "agentkit resume trip" in call("show").err
     assert "did you mean 'trip'?" in call("show", "trop").err
@@ -615,7 +614,6 @@ def test_events_beside_the_text_are_noted(typed: Run, monkeypatch: pytest.Monkey
     call = ToolCall("1", "weather")
     screen = Screen()
     for event in (
-        Continuing(2, "native", "length"),
         Notice("a note"),
         ToolCallStarted(call),
         ToolCallFinished(call, ToolResult("1", "rain")),
@@ -623,7 +621,6 @@ def test_events_beside_the_text_are_noted(typed: Run, monkeypatch: pytest.Monkey
     ):
         _show(event, screen, Unshown(""))
     assert err.getvalue().splitlines() == [
-        "  ... continuing, round 2 (length)",
         "  a note",
         "  weather runs",
         "  weather has answered",

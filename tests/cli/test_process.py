@@ -61,7 +61,7 @@ def test_nothing_to_ask(run: Run) -> None:
         ("say all is well", 0, ""),
         ("fail with 400", 1, "HTTP 400"),
         ("fail with 401 every time", 1, "HTTP 401"),
-        ("write 50 words, stop at 9 tokens", 4, "reply cut at its token limit, 9 words so far. Finish it: agentkit"),
+        ("write 50 words, stop at 4 tokens", 4, "reply cut after 36 words: the backend's limit of"),
         ("write 50 words, drop after 9 words", 4, "reply interrupted, 9 words kept. Finish it: agentkit resume"),
     ],
 )
@@ -82,7 +82,7 @@ def test_usage_errors_are_one_line(run: Run) -> None:
 def test_a_server_that_is_not_there(run: Run) -> None:
     done = run("-m", "openai/x", "--base-url", "http://127.0.0.1:9/v1", "hi", env={"OPENAI_API_KEY": "sk-very-secret"})
     assert done.code == 1
-    assert "Is the server running?" in done.err
+    assert "Is the server running there?" in done.err
     assert "very-secret" not in done.err
 
 
@@ -157,7 +157,7 @@ def test_chat_from_a_pipe(run: Run) -> None:
     assert done.err == ""
     failed = run("chat", "-m", "sim", given="say a\nfail with 400\nsay b")
     assert (failed.code, failed.out) == (1, "a\n")
-    cut = run("chat", "-m", "sim", given="write 9 words, stop at 2 tokens\nsay b\n")
+    cut = run("chat", "-m", "sim", "--continuations", "0", given="write 9 words, stop at 2 tokens\nsay b\n")
     assert cut.code == 4
     assert cut.out.endswith("\nb\n")
     unknown = run("chat", "-m", "sim", given="/nope\n//nope\n/etc/hosts is what?\n")
@@ -191,7 +191,8 @@ def test_the_demo_verifies_all_that_it_shows(run: Run) -> None:
     assert done.code == 0, done.out + done.err
     assert done.out.count("[ok]") == 6
     assert "FAILED" not in done.out
-    assert done.err == ""
+    assert done.out.count("cut and joined: ") == 2
+    assert done.err == "".join(f"  ... continuing {n}/8, native, {40 * n} tokens\n" for n in (1, 2))
 
 
 def test_starting_is_fast(run: Run) -> None:

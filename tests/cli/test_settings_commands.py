@@ -301,7 +301,8 @@ def test_doctor_and_a_server_that_is_not_there(call: Run, nowhere: str, monkeypa
 
 def test_doctor_and_the_file(call: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_BASE_URL", "gpu:8000")
-    text = 'modle = "x"\nstore = "memory"\ntranscript = "logs"\n[vllm]\nmodel = "m"\nbase_ulr = "x"\n[openai]\napi_key = 5\n[opnai]\n'
+    text = 'modle = "x"\nstore = "memory"\ntranscript = "logs"\n'
+    text += '[vllm]\nmodel = "m"\nbase_ulr = "x"\n[openai]\napi_key = 5\n[opnai]\n'
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
     done = call("doctor")
