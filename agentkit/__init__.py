@@ -75,6 +75,7 @@ _HOMES = {
     ),
     "agentkit.options": ("Fallback", "Limits", "Options", "RetryPolicy", "Timeouts"),
     "agentkit.usage": ("FinishReason", "Outcome", "Usage"),
+    "agentkit.writing": ("WriteProgress", "Written"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -164,3 +165,5 @@ if TYPE_CHECKING:
     from agentkit.usage import FinishReason as FinishReason
     from agentkit.usage import Outcome as Outcome
     from agentkit.usage import Usage as Usage
+    from agentkit.writing import WriteProgress as WriteProgress
+    from agentkit.writing import Written as Written

@@ -5,12 +5,17 @@ They differ only in the driver that runs the flow; what both share is in `_face`
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from attrs import evolve
 
 from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
+from agentkit._engine.writing import Ask, Wanted
 from agentkit._face import Face, index_of, question
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps
@@ -22,9 +27,27 @@ from agentkit.options import Options
 if TYPE_CHECKING:
     from agentkit._runtime.aio import AsyncTurn
     from agentkit._runtime.blocking import Turn
+    from agentkit._runtime.writer import Writer
+    from agentkit.writing import WriteProgress, Written
 
 
-class Conversation(Face):
+class _Writing(Face):
+    """What a long text needs of a conversation, whichever way it is called."""
+
+    def _writer(self, wanted: Wanted, on_progress: Callable[[WriteProgress], object] | None) -> Writer:
+        from agentkit._runtime.writer import writer_for
+
+        self._check_open()
+        return writer_for(wanted, self._journal, self._opened.store, self._name, on_progress)
+
+    def _chapter(self, ask: Ask, options: Options | None) -> Task:
+        """The turn of a chapter. The chapters before it do not go along: its question holds what it needs of them."""
+        task = self._task(ask=ask.message, turn_id=ask.turn_id, options=options)
+        alone = evolve(task.context, max_pairs=0, policy="drop_oldest") if ask.chapter else task.context
+        return evolve(task, context=alone, on_busy="queue" if task.on_busy == "fork" else task.on_busy)
+
+
+class Conversation(_Writing):
     """A conversation with a model, for blocking code. Safe to use from many threads; turns run one after the other."""
 
     def __enter__(self) -> Self:
@@ -82,6 +105,48 @@ class Conversation(Face):
         """A new conversation that begins with the messages before `at` (all of them, if None). Copies nothing."""
         return self._fork(at, name)
 
+    def write(
+        self,
+        task: str | None = None,
+        *,
+        words: int | None = None,
+        outline: str | Iterable[str] | bool | None = None,
+        into: str | os.PathLike[str] | None = None,
+        append: bool = False,
+        on_progress: Callable[[WriteProgress], object] | None = None,
+        options: Options | None = None,
+    ) -> Written:
+        """Write a long text, chapter by chapter, each of them a turn of this conversation.
+
+        Called again with the same arguments, also in another process, it goes on where it stopped; without a task, with
+        the last text that was begun. What was written is neither asked for nor written again.
+
+        Args:
+            task: What to write.
+            words: How long it is to be.
+            outline: The titles of the chapters, as a list or a text; True asks the model for them, False writes without
+                any; None asks where the text is long enough for several.
+            into: A file that the text is added to as it comes. One that holds something else is refused.
+            append: Add to such a file all the same.
+            on_progress: Called about once a second.
+            options: How the model should answer.
+
+        Raises:
+            InvalidInput: an argument is wrong, or the file cannot be written; nothing was asked for.
+            AgentKitError: a turn failed, or the file could not be written any more; what came is kept.
+        """
+        writer = self._writer(Wanted(task, words, outline, into, append), on_progress)
+        try:
+            while (ask := writer.next()) is not None:
+                writer.tell(ask)
+                with self._turn(self._chapter(ask, options)) as running:
+                    for event in running:
+                        writer.hear(event)
+                writer.over(running.reply)
+        finally:
+            writer.close()
+        return writer.written()
+
     def close(self) -> None:
         """Free what the conversation holds. It stays in its store."""
         self._close()
@@ -96,7 +161,7 @@ class Conversation(Face):
         return Turn(steps, world, signal, lambda: self._so_far(task), self._lost)
 
 
-class AsyncConversation(Face):
+class AsyncConversation(_Writing):
     """A conversation with a model, for async code: asyncio and trio. Turns run one after the other."""
 
     async def __aenter__(self) -> Self:
@@ -157,6 +222,51 @@ class AsyncConversation(Face):
         from agentkit._runtime.aio import in_thread
 
         return await in_thread(self._fork, at, name)
+
+    async def write(
+        self,
+        task: str | None = None,
+        *,
+        words: int | None = None,
+        outline: str | Iterable[str] | bool | None = None,
+        into: str | os.PathLike[str] | None = None,
+        append: bool = False,
+        on_progress: Callable[[WriteProgress], object] | None = None,
+        options: Options | None = None,
+    ) -> Written:
+        """Write a long text, chapter by chapter, each of them a turn of this conversation.
+
+        Called again with the same arguments, also in another process, it goes on where it stopped; without a task, with
+        the last text that was begun. What was written is neither asked for nor written again.
+
+        Args:
+            task: What to write.
+            words: How long it is to be.
+            outline: The titles of the chapters, as a list or a text; True asks the model for them, False writes without
+                any; None asks where the text is long enough for several.
+            into: A file that the text is added to as it comes. One that holds something else is refused.
+            append: Add to such a file all the same.
+            on_progress: Called about once a second.
+            options: How the model should answer.
+
+        Raises:
+            InvalidInput: an argument is wrong, or the file cannot be written; nothing was asked for.
+            AgentKitError: a turn failed, or the file could not be written any more; what came is kept.
+        """
+        from agentkit._runtime.aio import in_thread
+
+        asked = Wanted(task, words, outline, into, append)
+        writer = await in_thread(self._writer, asked, on_progress)
+        try:
+            while (ask := await in_thread(writer.next)) is not None:
+                writer.tell(ask)
+                async with self._turn(self._chapter(ask, options)) as running:
+                    async for event in running:
+                        writer.hear(event)
+                writer.over(running.reply)
+        finally:
+            await in_thread(writer.close)
+        return writer.written()
 
     async def close(self) -> None:
         """Free what the conversation holds. It stays in its store."""
