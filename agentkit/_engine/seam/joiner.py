@@ -168,7 +168,7 @@ class Seam:
             self.joined = evolve(self.joined, overlap=walk.walked, dropped=self.joined.dropped + len(seen))
             self._flow("restart" if self._is_anew or self._repeats is False else "prefix repeated")
             return rest
-        if walk.is_through or (walk.walked < CERTAIN and not self._is_anew) or walk.is_refrain():
+        if walk.is_through or (walk.walked < CERTAIN and not self._is_anew) or walk.is_refrain(strict=self._is_anew):
             return self._doubt(seen + rest, after=walk.walked)
         return self._fail(_ANEW)
 

@@ -12,11 +12,12 @@ PREAMBLE = 200
 """A longer line is no remark."""
 _LINES = 2
 _BEGINS = (
-    "sure", "certainly", "of course", "okay", "ok", "understood", "absolutely", "here", "continu", "sorry", "apolog",
-    "let me", "let's", "i'll", "i will", "i am", "i'm", "picking", "resum", "as requested", "as you", "got it",
-    "no problem", "alright", "yes", "below", "the rest", "the remain", "this is", "nat\u00fcrlich", "klar", "gerne",
-    "hier", "weiter", "fortsetz", "bien s\u00fbr", "voici", "d'accord", "je continue", "suite", "claro", "por supuesto",
-    "aqu\u00ed", "contin\u00fa", "certo", "ecco", "\u043a\u043e\u043d\u0435\u0447\u043d\u043e", "\u0432\u043e\u0442",
+    "sure", "certainly", "of course", "okay", "ok", "understood", "absolutely", "here", "sorry",
+    "let me", "let's", "i'll", "i will", "i am", "i'm", "picking", "as requested", "as you", "got it",
+    "no problem", "alright", "yes", "below", "the rest", "the remainder", "the remaining", "this is",
+    "nat\u00fcrlich",
+    "klar", "gerne", "hier", "weiter", "bien s\u00fbr", "voici", "d'accord", "je continue", "suite", "claro", "por supuesto",
+    "aqu\u00ed", "certo", "ecco", "\u043a\u043e\u043d\u0435\u0447\u043d\u043e", "\u0432\u043e\u0442",
     "\u043f\u0440\u043e\u0434\u043e\u043b\u0436", "\u0637\u0628\u0639", "\u0628\u0627\u0644\u0637\u0628\u0639",
     "\u0625\u0644\u064a\u0643", "\u5f53\u7136", "\u597d\u7684", "\u4ee5\u4e0b", "\u7ee7\u7eed", "\u63a5\u7740",
     "\u4e0b\u9762", "\u306f\u3044", "\u7d9a\u304d", "\u627f\u77e5",
@@ -28,7 +29,10 @@ _CONTINUES = (
     "\u0645\u062a\u0627\u0628\u0639\u0629", "\u0628\u0642\u064a\u0629",
     "\u7ee7\u7eed", "\u63a5\u7740", "\u4f59\u4e0b", "\u5269\u4f59", "\u7d9a\u304d",
 )  # fmt: skip
-_REMARK = re.compile(r"[\s*_>(\[]*(?:" + "|".join(_BEGINS) + ")", re.IGNORECASE)
+_STEMS = ("continu", "resum", "apolog", "contin\u00fa", "fortsetz", "\u043f\u0440\u043e\u0434\u043e\u043b\u0436")
+_REMARK = re.compile(
+    rf"[\s*_>(\[]*(?:(?:{'|'.join(_BEGINS)})(?![^\W\d_\u2e80-\uffff])|{'|'.join(_STEMS)})", re.IGNORECASE
+)
 _GOES_ON = re.compile("|".join(_CONTINUES), re.IGNORECASE)
 _FENCE_LINE = re.compile(r"[ \t]*(?:`{3,}|~{3,})(?P<info>[\w+#./-]*)[ \t]*\n")
 _FENCE_BEGUN = re.compile(r"[ \t]*(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[\w+#./-]*[ \t]*)?\Z")

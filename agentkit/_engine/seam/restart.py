@@ -61,10 +61,13 @@ class Walk:
         self.at = min(ahead + 1, len(self._text))
         return ahead < len(self._text)
 
-    def is_refrain(self) -> bool:
-        """What was gone along is said in the text more than once, or is lines of their own after a whole line."""
+    def is_refrain(self, *, strict: bool) -> bool:
+        """What was gone along is said in the text more than once, or is lines of their own after a whole line.
+
+        `strict`: whole lines and nothing more, since it is likelier that the model began anew.
+        """
         walked = self._text[self._start : self.at]
-        if self._text.endswith("\n") and walked.endswith("\n"):
+        if self._text.endswith("\n") and (walked.endswith("\n") if strict else "\n" in walked):
             return True
         return self._text.find(walked, self._start + 1) >= 0
 
