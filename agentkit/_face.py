@@ -120,7 +120,7 @@ class Face:
         self._fallback = fallback or Fallback()
         self._continuation = continuation or Continuation()
         self._context = context or ContextPolicy()
-        self._log = _log_in(transcript_path(transcript, named=model is None or isinstance(model, str)))
+        self._log = _log_in(transcript_path(transcript, named=_by_name(model)))
         self._limiter = rate_limit
         self._options = options or Options()
         self._system = "" if system is not None and not system.strip() else system
@@ -276,6 +276,12 @@ class Face:
         if not self._closed:
             self._closed = True
             self._opened.leave()
+
+
+def _by_name(model: object) -> bool:
+    """One of the backends is given by its name, or none is given at all."""
+    given = cast("Sequence[object]", model if isinstance(model, list | tuple) else (model,))
+    return any(each is None or isinstance(each, str) for each in given)
 
 
 def _log_in(folder: Path | None) -> Log | None:

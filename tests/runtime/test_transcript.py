@@ -197,9 +197,11 @@ def test_the_environment_and_the_file_name_a_folder(tmp_path: Path, monkeypatch:
     assert len(exchanges(tmp_path / "from the environment")) == 1
     assert [each["conversation"] for each in exchanges(tmp_path / "given")] == [chat.name, "other"]
     monkeypatch.setenv("AGENTKIT_TRANSCRIPT", "")
-    with Conversation(Simulator()) as chat:  # given ready-made: no file is read
-        chat.send("hello")
-    assert len(exchanges(tmp_path / "from the file")) == 1
+    monkeypatch.chdir(tmp_path)
+    for model, written in ((Simulator(), 1), ([Simulator()], 1), (["sim", "sim"], 2)):
+        with Conversation(model) as chat:  # for what is given ready-made, no file is read
+            chat.send("hello")
+        assert len(exchanges(tmp_path / "from the file")) == written
 
 
 def test_what_is_no_folder_is_refused() -> None:
