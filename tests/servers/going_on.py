@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from agentkit import Conversation
+from agentkit.context import ContextPolicy
+from agentkit.continuation import Continuation, Way
 from agentkit.events import TextDelta
 from agentkit.messages import Message, Reasoning, Text, assistant, user
-from agentkit.usage import FinishReason
+from agentkit.usage import FinishReason, Outcome
 from tests.servers.peer import Answer, Check, NotOffered, Peer, want
 
 FLAGS = {"continue_final_message": True, "add_generation_prompt": False}
@@ -75,6 +78,54 @@ def by_itself(peer: Peer) -> str:
     return told
 
 
+def one_way(way: Way) -> Check:
+    """A conversation whose reply is cut after so many tokens, and resumed in one way only.
+
+    The joined text is the uncut one, or the conversation says that it is cut; anything else is a wrong reply.
+    """
+
+    def check(peer: Peer) -> str:
+        if way == "native" and not peer.can.prefix:
+            raise NotOffered("no continuation")
+        uncut, places = _uncut(peer), _places(peer, _uncut(peer))
+        found: Counter[str] = Counter()
+        examples: dict[str, str] = {}
+        for stream in (False, True):
+            for place in places:
+                came = _cut_and_resumed(peer, way, place, uncut.text, stream=stream)
+                found[came[0]] += 1
+                examples.setdefault(*came)
+        told = ", ".join(f"{count} {kind}" for kind, count in found.most_common())
+        told = f"of {2 * len(places)} cuts of {len(uncut.text)} characters, whole and streamed: {told}"
+        shown = "; ".join(f"{kind}: {examples[kind]}" for kind in found if kind != "equal")
+        want(not found["wrong"] and (way != "native" or set(found) == {"equal"}), f"{told}; {shown}")
+        return f"{told}; {shown}".removesuffix("; ")
+
+    return check
+
+
+def _cut_and_resumed(peer: Peer, way: Way, place: int, uncut: str, *, stream: bool) -> tuple[str, str]:
+    """What came of one cut, and an example of it."""
+    once = Continuation(strategy=way, max_attempts=0)
+    room = ContextPolicy(window=4096)  # what fits is the server's to say: a small model is counted with much reserve
+    with Conversation(**peer.named, continuation=once, context=room) as chat:
+        head = chat.send(peer.story, options=peer.settings(max_tokens=place))
+        if not stream:
+            reply, shown = chat.resume(), None
+        else:
+            with chat.stream_resume() as turn:
+                shown = "".join(event.text for event in turn if isinstance(event, TextDelta))
+            reply = turn.reply
+    added = f"{head.text[-20:]!r}, then {reply.text[len(head.text) :][:60]!r}, {reply.outcome}, {reply.reason}"
+    if shown not in (None, reply.text):
+        return "wrong", f"shown {shown!r:.120}, committed {reply.text!r:.120}"
+    if reply.text == uncut:
+        return "equal", added
+    if reply.text == head.text and reply.outcome is Outcome.TRUNCATED:
+        return "still cut, nothing added, and said so", added
+    return "wrong", added
+
+
 def _uncut(peer: Peer) -> Answer:
     uncut = peer.ask(peer.story).whole()
     want(uncut.finish is FinishReason.STOP, f"the story has no end of its own: {uncut.finish}")
@@ -130,6 +181,8 @@ def parts_survive(peer: Peer) -> str:
 CHECKS: dict[str, Check] = {
     "a history with an answer in it": parts_survive,
     "native continuation": native,
+    "resumed by native": one_way("native"),
+    "resumed by echo": one_way("echo"),
     "repeated prefix": repeats,
     "a stopped conversation resumes": resumed,
     "a cut reply goes on by itself": by_itself,
