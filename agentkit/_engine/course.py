@@ -50,11 +50,14 @@ class Course:
         self._thought_only = 0
         self._from = 0
 
-    def strategy(self, line: Line, text: str) -> Strategy | None:
-        """How this backend is asked to go on from `text`; None where every way has failed."""
+    def strategy(self, line: Line, text: str, *, whole: bool = True) -> Strategy | None:
+        """How this backend is asked to go on from `text`; None where every way has failed.
+
+        A text that does not go along as a `whole` cannot be the beginning of the reply.
+        """
         can = line.provider.capabilities(line.model)
         failed = {way for backend, way in self._unfit if backend == line.backend}
-        ways = rungs(prefix=can.prefix, failed=failed)
+        ways = rungs(prefix=can.prefix and whole, failed=failed)
         wanted = self.settings.strategy
         if wanted != "auto":
             ways = tuple(way for way in ways if way == wanted)
@@ -117,10 +120,13 @@ class Course:
             return ""
         text = "".join(builder.text)
         added, self._from = text[self._from :], len(text)
-        wordless = not text or any(is_cut(call) for call in builder.calls())
+        call_is_cut = any(map(is_cut, builder.calls()))
+        wordless = not text or call_is_cut
         if wordless:
             if not self._enlarge(line, builder):
-                return "it thought up to the limit and came to no answer" if not text else "the tool call was cut again"
+                return (
+                    "the tool call was cut again" if call_is_cut else "it thought up to the limit and came to no answer"
+                )
         elif self.attempts and not lost:
             # a limit of a few tokens is met by honest work, too
             idle = None if builder.finish_reason is FinishReason.LENGTH and added.strip() else no_progress(added)

@@ -64,7 +64,7 @@ def commit(
         None if error is None else failure_of(error),
         reason=reason or "",
     )
-    replied: list[Record] = [Replied(builder.turn_id, message)] if message.parts or not cut else []
+    replied: list[Record] = [Replied(builder.turn_id, message)] if message.parts or not (cut or reason) else []
     # What this backend can never be sent must not be in the way of every later turn; the journal keeps it.
     aside: list[Record] = [Rewound(state.start)] if isinstance(error, Unsupported) else []
     try:
