@@ -135,11 +135,9 @@ def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision 
     if not final and size and len(rest) < size + lookahead(rest, size):
         return _WAIT
     found = find(cut.setting, rest)
-    if found is None:
-        return None
     if found.whose == "text":
         return _KEEP
-    if found.whose == "chance" and not _cannot_follow(cut, rest):
+    if found.whose == "chance" and not (found.size and _cannot_follow(cut, rest)):
         return None
     if opening.remark and weight(rest[: found.size]) < _LEAST:
         return None
@@ -174,7 +172,7 @@ def _changed(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision 
     if not final and said.text in cut.bones.text:
         return _WAIT
     found = find(Setting(cut.bones.text, cut.setting.is_all), said.text)
-    if found is None or found.whose != "model" or weight(said.text[: found.size]) < 2 * _LEAST:
+    if found.whose != "model" or weight(said.text[: found.size]) < 2 * _LEAST:
         return None
     return _loosely(cut, opening, rest, said.ends[found.size - 1], final=final)
 

@@ -27,17 +27,21 @@ def excerpt(text: str, budget: int, count: Count) -> str:
     rough = _mark(text[len(head) :], "")
     room = budget - count(head + rough)
     if room < budget // 3:
-        return text[len(text) - _longest(text, budget, count, at_end=True) :]
+        return _end(text, budget, count)
     outline = _outline(text[len(head) :], int(budget * _OUTLINE_SHARE), count)
     room = budget - count(head + _mark(text[len(head) :], outline))
-    tail = text[len(text) - _longest(text, room, count, at_end=True) :]
+    tail = _end(text, room, count)
     while tail:
         left_out = text[len(head) : len(text) - len(tail)]
         made = head + _mark(left_out, _outline(left_out, int(budget * _OUTLINE_SHARE), count)) + tail
         if count(made) <= budget:
             return made
         tail = tail[len(tail) // 20 + 1 :]
-    return ""
+    return _end(text, budget, count)
+
+
+def _end(text: str, budget: int, count: Count) -> str:
+    return text[len(text) - _longest(text, budget, count, at_end=True) :]
 
 
 def _mark(left_out: str, outline: str) -> str:

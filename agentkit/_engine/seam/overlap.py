@@ -61,11 +61,11 @@ def overlaps(tail: str, rest: str) -> list[int]:
     return [size for size in range(most, 0, -1) if tail.startswith(rest[:size], len(tail) - size)]
 
 
-def find(setting: Setting, rest: str) -> Found | None:
+def find(setting: Setting, rest: str) -> Found:
     """The overlap that the model made, or the text. Where several lengths are possible, the least is dropped."""
     sizes = overlaps(setting.tail, rest)
     if not sizes:
-        return None
+        return Found(0, "chance")
     if sizes[0] == len(setting.tail) and is_whole_again(setting.tail, rest[sizes[0] :]) and setting.is_all:
         return Found(sizes[0], "model")
     whose: Judgement = "chance"

@@ -112,10 +112,6 @@ class Shape:
             self._extend(rest)
 
     @property
-    def at_line_start(self) -> bool:
-        return not self.line
-
-    @property
     def json(self) -> JsonTrail | None:
         """The document that is open at the end, in a fence or as the whole reply."""
         if self._whole.is_open:
