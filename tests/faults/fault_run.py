@@ -293,7 +293,7 @@ class _Run:
             self.complain(f"the calls are {calls!r}")
         if reply.outcome is not expect.outcome:
             self.complain(f"the outcome is {reply.outcome}")
-        if chat.messages[-1] != reply.message or chat.messages[-1].interrupted:
+        if reply.message.parts and (chat.messages[-1] != reply.message or chat.messages[-1].interrupted):
             self.complain(f"in history stands {chat.messages[-1]!r}")
         self.traces += [repr(reply), str(reply)]
 
