@@ -20,6 +20,7 @@ EPILOG = """commands:
   agentkit ["PROMPT"]            ask once; without a prompt, chat
   agentkit chat [NAME]           talk; NAME reopens a conversation or begins one
   agentkit resume [NAME]         finish a reply that was cut, and print the whole of it
+  agentkit write "TASK" --words N -o FILE    a long text, chapter by chapter; --resume FILE goes on
   agentkit ls | show | rm        stored conversations
   agentkit models [BACKEND]      the backends; what a server has
   agentkit config show | path    every setting, and where it came from
@@ -139,6 +140,22 @@ def _chat() -> Parser:
     return parser
 
 
+def _write() -> Parser:
+    parser = _new("write", "Write a long text into a file, chapter by chapter.", "write", "write")
+    parser.usage = 'agentkit write "TASK" --words N -o FILE [options]   or   agentkit write --resume FILE'
+    parser.add_argument("task", nargs="*", metavar="TASK", help="what to write; piped input comes before it")
+    parser.add_argument("--words", type=int, metavar="N", help="how long it is to be")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it; one that holds something is refused")
+    parser.add_argument("--resume", metavar="FILE", help="go on with the text of this file")
+    parser.add_argument("--append", action="store_true", help="add to a file that holds something else")
+    outline = parser.add_mutually_exclusive_group()
+    outline.add_argument("--outline", action="store_true", help="ask the model for an outline, also of a short text")
+    outline.add_argument("--outline-file", metavar="FILE", help="take the titles of the chapters from here")
+    outline.add_argument("--no-outline", action="store_true", help="one text without chapters")
+    _add_model(parser)
+    return parser
+
+
 def _ls() -> Parser:
     parser = _new("ls", "List the stored conversations, the last one first.", "stored", "ls")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -207,6 +224,7 @@ _COMMANDS: dict[str, Callable[[], Parser]] = {
     "": _ask,
     "chat": _chat,
     "resume": _resume,
+    "write": _write,
     "ls": _ls,
     "show": _show,
     "rm": _rm,
@@ -221,7 +239,7 @@ _WITH_VALUE = frozenset(
     for names in (
         "-m --model -s --system -n --name",
         "--max-tokens --temperature --base-url --pace --continuations",
-        "--store --host",
+        "--store --host -o --output --words --resume --outline-file",
     )
     for name in [*names.split(), "--port", "--seed", "--profile"]
 )

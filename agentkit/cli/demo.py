@@ -75,9 +75,7 @@ def _streams(stage: Stage) -> bool:
 
 
 def _cut_and_continued(stage: Stage) -> bool:
-    stage.step(
-        f"2. The same under a limit of {LIMIT} tokens. Each cut is continued by itself:  Options(max_tokens={LIMIT})"
-    )
+    stage.step(f"2. The same, cut at {LIMIT} tokens and continued by itself:  Options(max_tokens={LIMIT})")
     with Conversation(Simulator(pace=stage.pace), options=Options(max_tokens=LIMIT)) as chat:
         played = play(chat.stream(STORY), stage.screen)
         reply = played.reply
