@@ -32,7 +32,8 @@ def placed(order: Order, *, append: bool) -> Order:
         return order
     if not append:
         raise InvalidInput(
-            f"{path!r} holds {size:,} bytes already, and is not overwritten: name another file, or append"
+            f"{path!r} holds {size:,} bytes already, and is not overwritten: "
+            "name another file, or add to it with append=True (--append)"
         )
     return evolve(order, begins=size, lead="\n" if _last_byte(path) == b"\n" else "\n\n")
 
