@@ -9,6 +9,7 @@ docs/continuation-compared.md as Markdown.
 from __future__ import annotations
 
 import argparse
+import logging
 import platform
 import sys
 from collections import Counter
@@ -36,8 +37,10 @@ from tests.compared.verdict import KINDS, Case, verdict  # noqa: E402
 
 HABIT_ROWS = (
     "obeys", "exact", "echo_changed", "repeat", "remark", "remark_alone", "restart", "trimmed", "word_again",
-    "fence_again", "fence_closed", "fenced", "json_restart", "header_again", "paraphrase", "silence", "loop",
+    "fence_again", "fence_closed", "fenced", "json_restart", "header_again",
 )  # fmt: skip
+HOPELESS = ("paraphrase", "silence", "loop")
+"""No join can come to the whole reply: what matters is that the caller is told."""
 NATIVE_ROWS = ("exact", "restart")
 PIECES = 6
 Arm = Callable[..., Came]
@@ -78,6 +81,7 @@ class Row:
 
 def main(words: list[str]) -> int:
     given = _parser().parse_args(words)
+    logging.disable(logging.CRITICAL)
     chosen = cuts()[:: given.every]
     print(f"lexilux {version('lexilux')}, agentkit {library.__version__}, Python {platform.python_version()}", end="")
     print(f", {datetime.now(UTC):%Y-%m-%d}; {len(chosen)} cuts, each whole and streamed")
@@ -91,9 +95,10 @@ def main(words: list[str]) -> int:
             native=partial(agentkit, native_at, "vllm"),
         )
         _joins(player, chosen, sides)
+        print(f"\ninvalid requests so far: {player.refused + len(player.problems)}")
         _long(player, chosen, sides)
-        troubles.tables(player, sides.lexilux, sides.asked)
-    print(f"\ninvalid requests: {len(player.problems)}")
+        troubles.tables(player, sides.lexilux, sides.asked, server.describe()["vllm-0.11"])
+
     return 0
 
 
@@ -101,6 +106,8 @@ def _joins(player: Player, chosen: list[Cut], sides: Sides) -> None:
     totals = (Row(), Row())
     _habits(player, chosen, (sides.lexilux, sides.asked), totals, HABIT_ROWS)
     print(f"| all | {totals[0].cells()} | {totals[1].cells()} |")
+    print("\nwhat no join can mend")
+    _habits(player, chosen, (sides.lexilux, sides.asked), totals, HOPELESS)
     print("\nwhere the backend goes on by itself, if it is asked to in its own way")
     _habits(player, chosen, (sides.lexilux_there, sides.native), totals, NATIVE_ROWS)
     for name, row in zip(("lexilux", "agentkit"), totals, strict=True):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from attrs import evolve
 from seam_texts import english
 
 from agentkit.continuation import Continuation
 from agentkit.options import RetryPolicy
 from agentkit.sim.plan import Fault
 from agentkit.sim.talk import Call
-from tests.compared.arms import Came
+from tests.compared.arms import Came, agentkit, lexilux
 from tests.compared.player import Player, Scene
 
 EACH = 20
@@ -20,39 +23,52 @@ SMALL = 12
 QUICK = RetryPolicy(base_delay=0.01)
 
 
-def tables(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came]) -> None:
+def tables(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], old: str) -> None:
+    """`old`: the address of a server that ends a cut call with the finish reason `tool_calls`."""
     texts = [english(random.Random(f"troubles {number}")) for number in range(EACH)]
-    _calls(player, theirs, asked, texts)
+    _calls(player, theirs, asked, texts, old)
     _thoughts(player, theirs, asked, texts)
     _errors(player, theirs, asked, texts)
 
 
-def _calls(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], texts: list[str]) -> None:
+def _calls(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], texts: list[str], old: str) -> None:
     print(f"\n{EACH} tool calls that {SMALL} tokens cut, each whole and streamed")
-    print("\n| | whole calls | calls with cut arguments in hand | tools run with them | told | requests |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for name, arm in (("lexilux", theirs), ("agentkit", asked)):
-        came, requests = _all(player, arm, _booked(texts), tools=True, max_tokens=SMALL)
+    print("\n| | whole calls | calls with cut arguments in hand | tools run with them | told | requests | refused |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    ends = "finish reason `tool_calls`"
+    there = (
+        (f"lexilux, {ends}", partial(lexilux, old), True),
+        (f"agentkit, {ends}", partial(agentkit, old, "vllm"), False),
+    )
+    for name, arm, lenient in (*_three(theirs, asked), *there):
+        came, requests, refused = _all(player, arm, list(_booked(texts)), lenient, tools=True, max_tokens=SMALL)
         whole = sum(each.calls - each.broken for each in came)
         hand, ran, told = (sum(getattr(each, key) for each in came) for key in ("broken", "ran", "told"))
-        print(f"| {name} | {whole} of {len(came)} | {hand} | {ran} | {told} | {requests / len(came):.1f} |")
+        print(f"| {name} | {whole} of {len(came)} | {hand} | {ran} | {told} | {requests / len(came):.1f} | {refused} |")
+
+
+def _three(
+    theirs: Callable[..., Came], asked: Callable[..., Came]
+) -> tuple[tuple[str, Callable[..., Came], bool], ...]:
+    there = "a server that takes a message without words"
+    return ("lexilux", theirs, False), (f"lexilux, {there}", theirs, True), ("agentkit", asked, False)
 
 
 def _booked(texts: list[str]) -> Iterator[Scene]:
     for number, text in enumerate(texts):
-        yield Scene(call=Call(f"call_{number}", "book", f'{{"note": "{text[:200]}"}}'.replace("\n", " ")))
+        yield Scene(call=Call(f"call_{number}", "book", json.dumps({"note": text[:200]})))
 
 
 def _thoughts(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], texts: list[str]) -> None:
     print(f"\n{EACH} replies whose thinking alone is longer than max_tokens={SMALL}")
-    print("\n| | the whole reply | told | requests |")
-    print("| --- | --- | --- | --- |")
+    print("\n| | the whole reply | told | requests | refused |")
+    print("| --- | --- | --- | --- | --- |")
     scenes = [Scene(thinks=text[:300], whole=text) for text in texts]
-    for name, arm in (("lexilux", theirs), ("agentkit", asked)):
-        came, requests = _all(player, arm, iter(scenes), max_tokens=SMALL)
+    for name, arm, lenient in _three(theirs, asked):
+        came, requests, refused = _all(player, arm, scenes, lenient, max_tokens=SMALL)
         right = sum(each.text == scene.whole for each, scene in zip(came, _twice(scenes), strict=True))
         told = sum(each.told for each in came)
-        print(f"| {name} | {right} of {len(came)} | {told} | {requests / len(came):.1f} |")
+        print(f"| {name} | {right} of {len(came)} | {told} | {requests / len(came):.1f} | {refused} |")
 
 
 def _errors(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], texts: list[str]) -> None:
@@ -116,16 +132,18 @@ def _failing(text: str) -> Scene:
 
 
 def _all(
-    player: Player, arm: Callable[..., Came], scenes: Iterator[Scene], **settings: object
-) -> tuple[list[Came], int]:
+    player: Player, arm: Callable[..., Came], scenes: list[Scene], lenient: bool, **settings: object
+) -> tuple[list[Came], int, int]:
+    """What came of each, how many requests were made, and how many of them the server refused as invalid."""
     came: list[Came] = []
     requests = 0
+    before = player.refused + len(player.problems)
     for scene in scenes:
         for stream in (False, True):
-            player.set(scene)
+            player.set(evolve(scene, lenient=lenient))
             came.append(arm(stream=stream, **settings))
-            requests += len(player.asked)
-    return came, requests
+            requests += player.received
+    return came, requests, player.refused + len(player.problems) - before
 
 
 def _twice(scenes: list[Scene]) -> Iterator[Scene]:

@@ -13,7 +13,17 @@ _SHORTEST = 8
 """Characters that count as said twice."""
 _BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 
-KINDS = ("right", "glued", "doubled", "left in", "lost", "cut, and said so", "cut, called whole", "other")
+KINDS = (
+    "right",
+    "glued",
+    "doubled",
+    "left in",
+    "lost",
+    "cut, and said so",
+    "cut, called whole",
+    "wrong, and said so",
+    "wrong",
+)
 
 
 @frozen(kw_only=True)
@@ -34,18 +44,19 @@ def verdict(case: Case, text: str, *, told: bool) -> str:
         return "right"
     if text.rstrip() == head.rstrip():
         return "cut, and said so" if told else "cut, called whole"
+    wrong = "wrong, and said so" if told else "wrong"
     if "".join(text.split()) == "".join(whole.split()):
-        return "glued" if len(text) < len(whole) else "other"
+        return "glued" if len(text) < len(whole) else wrong
     if not text.startswith(head):
-        return "other"
-    return _of_added(head, text[case.at :], whole[case.at :])
+        return wrong
+    return _of_added(head, text[case.at :], whole[case.at :]) or wrong
 
 
-def _of_added(head: str, added: str, rest: str) -> str:
+def _of_added(head: str, added: str, rest: str) -> str | None:
     if rest.rstrip().endswith(added.strip()):
         return "lost"
     if not added.rstrip().endswith(rest.strip()):
-        return "other"
+        return None
     extra = added.rstrip().removesuffix(rest.strip())
     twice = head.strip()[-_SHORTEST:]
     return "doubled" if extra.strip() and (twice in extra or extra.strip() in head) else "left in"
