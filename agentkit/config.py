@@ -28,6 +28,7 @@ _ALSO = {
     ("lmstudio", "api_key"): ("LM_API_TOKEN",),
     ("pixigpt-threads", "base_url"): ("PIXIGPT_BASE_URL",),
     ("pixigpt-threads", "api_key"): ("PIXIGPT_API_KEY",),
+    ("pixigpt-threads", "model"): ("DEFAULT_ASSISTANT_ID",),
 }
 """What the servers and clients of a backend read, too, beside `<BACKEND>_BASE_URL`, `_API_KEY` and `_MODEL`."""
 
@@ -213,11 +214,16 @@ def _found(backend: str, entry: str, given: str | None, table: dict[str, Any]) -
     if given:
         return Setting(given, f"argument {entry}", secret=entry == "api_key")
     for name in variables(backend, entry):
-        value = os.environ.get(name, "").strip()
+        value = _given(name)
         if value:
             return Setting(value, f"environment {name}", secret=entry == "api_key")
     listening = _where_it_listens(backend) if entry == "base_url" else None
     return listening or _from_file(table, entry, f"[{backend}] in {str(config_path())!r}")
+
+
+def _given(name: str) -> str:
+    """A variable as it is meant: a file of variables may leave the quotes around its values."""
+    return os.environ.get(name, "").strip(" \t\r\n\"'")
 
 
 def _table(backend: str) -> dict[str, Any]:
@@ -241,7 +247,7 @@ def _where_it_listens(backend: str) -> Setting | None:
     match backend:
         case "ollama":
             name = "OLLAMA_HOST"
-            host = os.environ.get(name, "").strip(" \t\r\n\"'")
+            host = _given(name)
         case "llamacpp":
             name = "LLAMA_ARG_HOST" if os.environ.get("LLAMA_ARG_HOST") else "LLAMA_ARG_PORT"
             host, port = os.environ.get("LLAMA_ARG_HOST", ""), os.environ.get("LLAMA_ARG_PORT")
@@ -256,13 +262,17 @@ def _address(text: str, usual_port: int, origin: str) -> str:
     """The base URL of a server that listens at `[scheme://]host[:port]`; "everywhere" is reached by loopback."""
     from urllib.parse import urlsplit
 
+    from agentkit.providers.openai_chat import shown_url
+
     scheme, _, rest = text.rpartition("://")
-    place, slash, path = rest.partition("/")
+    place, slash, path = rest.removesuffix("/").removesuffix("/v1").partition("/")
     try:
         parts = urlsplit(f"//{_bracketed(place)}")
         port = parts.port or {"http": 80, "https": 443}.get(scheme, usual_port)
     except ValueError:
-        raise InvalidInput(f"{text!r}, from {origin}, is no address such as 127.0.0.1:{usual_port}") from None
+        raise InvalidInput(
+            f"{shown_url(text)!r}, from {origin}, is no address such as 127.0.0.1:{usual_port}"
+        ) from None
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(found := parts.hostname or "", found)  # noqa: S104 - no binding
     return f"{scheme or 'http'}://{_bracketed(host)}:{port}{(slash + path).rstrip('/')}/v1"
 
@@ -283,6 +293,8 @@ def _checked_address(found: Setting) -> Setting:
     except ValueError:
         usable = False
     if usable and found.value.isprintable() and " " not in found.value:
+        if "?" in found.value or "#" in found.value:
+            raise InvalidInput(f"a base URL has no query and no fragment, as {found.shown!r} has, from {found.origin}")
         return found
     hint = "" if "://" in found.value else f"; write http://{(found.shown or '').strip('/')}"
     raise InvalidInput(
@@ -292,6 +304,10 @@ def _checked_address(found: Setting) -> Setting:
 
 def _checked_key(found: Setting) -> Setting:
     key = (found.value or "").strip()
+    if " " in key:
+        raise InvalidInput(
+            f"the API key from {found.origin} holds a blank: write the key alone, without a word before it"
+        )
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(f"the API key from {found.origin} holds characters that no header can carry")
     return found

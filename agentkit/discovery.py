@@ -17,6 +17,7 @@ from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest
 from agentkit.providers import get_provider, provider_names
 from agentkit.providers._identify import NO_ANSWER, Answer, Verdict, identify, next_probe, root_of
+from agentkit.providers.openai_chat import shown_url
 
 PORTS = (11434, 1234, 8000, 8080, 3001, 3000, 30000)
 """Where local servers usually listen: Ollama, LM Studio, vLLM, llama.cpp, Parallax (scheduler, node), SGLang."""
@@ -123,7 +124,7 @@ def models_of(backend: str, *, base_url: str | None = None, patience: float = 10
     else:
         verdict = identify({_LISTS: _get(f"{url}/models", settings.api_key.value, patience)})
     if verdict.backend is None:
-        raise Unsupported(f"{url} has no list of models: {verdict.evidence}")
+        raise Unsupported(f"{shown_url(url)} has no list of models: {verdict.evidence}")
     return _found(verdict.backend if backend in SERVERS else backend, url, origin, verdict)
 
 

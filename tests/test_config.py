@@ -53,6 +53,13 @@ def test_an_empty_value_says_nothing(file: Path, monkeypatch: pytest.MonkeyPatch
     assert setting("model") == Setting(None)
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_quotes_around_a_variable_are_no_part_of_it(quote: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BASE_URL", "http://env/v1"), ("API_KEY", KEY), ("MODEL", "m")):
+        monkeypatch.setenv(f"OPENAI_{name}", f"{quote}{value}{quote}")
+    assert [value for value, _ in entries(backend_settings("openai"))] == ["http://env/v1", KEY, "m"]
+
+
 @pytest.mark.parametrize(
     ("variable", "backend", "entry"),
     [
@@ -73,6 +80,7 @@ def test_an_empty_value_says_nothing(file: Path, monkeypatch: pytest.MonkeyPatch
         ("LLAMA_API_KEY", "llamacpp", "api_key"),
         ("LM_API_TOKEN", "lmstudio", "api_key"),
         ("SGLANG_MODEL", "sglang", "model"),
+        ("DEFAULT_ASSISTANT_ID", "pixigpt-threads", "model"),
     ],
 )
 def test_names_that_people_have(variable: str, backend: str, entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +106,7 @@ def test_names_that_people_have(variable: str, backend: str, entry: str, monkeyp
         ("::1", "http://[::1]:11434/v1"),
         ("[fe80::1]", "http://[fe80::1]:11434/v1"),
         ("'127.0.0.1'", "http://127.0.0.1:11434/v1"),
+        ("http://box:9/v1/", "http://box:9/v1"),
     ],
 )
 def test_where_ollama_listens(host: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +145,13 @@ def test_where_llamacpp_listens(host: str, port: str, expected: Setting, monkeyp
         ("OPENAI_BASE_URL", "http://[::1/v1", "from environment OPENAI_BASE_URL"),
         ("OPENAI_API_KEY", f"{KEY}\u00e9", "the API key from environment OPENAI_API_KEY"),
         ("OPENAI_API_KEY", f"{KEY}\nb", "the API key from environment OPENAI_API_KEY"),
+        ("OPENAI_API_KEY", f"Bearer {KEY}", "the API key from environment OPENAI_API_KEY holds a blank: write the key"),
+        ("OPENAI_BASE_URL", f"http://host/v1?key={KEY}", "'http://host/v1?***' has, from environment OPENAI_BASE_URL"),
+        (
+            "OPENAI_BASE_URL",
+            "http://host/v1#top",
+            "a base URL has no query and no fragment, as 'http://host/v1#top' has",
+        ),
     ],
 )
 def test_a_bad_value_names_its_origin(variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +168,10 @@ def test_a_bad_argument_and_a_bad_host_do_too(monkeypatch: pytest.MonkeyPatch) -
         backend_settings("vllm", base_url="nonsense")
     with pytest.raises(InvalidInput) as caught:
         backend_settings("vllm", base_url="me:hidden@host:9")
+    assert "hidden" not in str(caught.value)
+    monkeypatch.setenv("OLLAMA_HOST", "me:hidden@host:9")
+    with pytest.raises(InvalidInput) as caught:
+        backend_settings("ollama")
     assert "hidden" not in str(caught.value)
     monkeypatch.setenv("OLLAMA_HOST", "host:port")
     with pytest.raises(InvalidInput, match="'host:port', from environment OLLAMA_HOST"):
@@ -221,6 +241,7 @@ def test_a_key_is_never_shown() -> None:
     assert Setting(None, secret=True).shown is None
     assert Setting(None).shown is None
     assert Setting("http://me:hidden@host/v1").shown == "http://me:***@host/v1"
+    assert Setting("http://me:hid?den@host/v1?key=hidden").shown == "http://me:***@host/v1?***"
     assert repr(Setting("v", "o")) == "Setting('v', 'o')"
 
 

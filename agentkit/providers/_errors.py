@@ -15,6 +15,7 @@ from agentkit.errors import (
     AuthError,
     BadRequest,
     ContextOverflow,
+    JobFailed,
     ProtocolError,
     ProviderError,
     QuotaExceeded,
@@ -163,6 +164,18 @@ class ErrorReader:
             body=text[:BODY_CHARS],
             request_id=self._request_id(head),
             retry_after=retry_after(head.headers),
+        )
+
+    def job_failed(self, head: ResponseHead, what: str, text: str = "", *, code: str | None = None) -> JobFailed:
+        """The backend took the work and did not finish it; `text` is what it says of that."""
+        made = self.protocol(head, what, text)
+        return JobFailed(
+            str(made),
+            status=made.status,
+            code=self._hidden(code) or None,
+            body=made.body,
+            request_id=made.request_id,
+            retry_after=made.retry_after,
         )
 
     def _error(self, head: ResponseHead, facts: Facts, text: str, *, status: int | None) -> ProviderError:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from agentkit.errors import JobFailed, ProtocolError, ProviderError
+from agentkit.errors import ProtocolError, ProviderError
 from agentkit.events import Notice, TextDelta
 from agentkit.provider import CallDelta, Chunk, Fault, Finish, ResponseHead
 from agentkit.providers._errors import BODY_CHARS, ErrorReader, Facts, one_line
@@ -166,23 +166,13 @@ class _JobDecoder:
     def _failure(self) -> ProviderError:
         if self._job is not None:
             status = f"its last status is {self._job!r}" if self._job else "it gave no status"
-            return self._job_failed(f"the job did not complete, {status}; ask again, or another model or cluster")
+            what = f"the job did not complete, {status}; ask again, or another model or cluster"
+            return self._errors.job_failed(self._head, what, self._kept, code=self._job)
         value = _object(self._kept)
         if Facts.of(value).words:
             return self._errors.inside(self._head, value, self._kept)
         what = "the answer holds no event of a job" if self._kept else "the answer is empty"
         return self._errors.protocol(self._head, what, self._kept)
-
-    def _job_failed(self, what: str) -> JobFailed:
-        made = self._errors.protocol(self._head, what, self._kept)
-        return JobFailed(
-            str(made),
-            status=made.status,
-            code=one_line(self._job or "") or None,
-            body=made.body,
-            request_id=made.request_id,
-            retry_after=made.retry_after,
-        )
 
 
 def available_models(body: bytes) -> tuple[str, ...]:

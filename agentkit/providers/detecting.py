@@ -13,7 +13,7 @@ from agentkit.providers import local
 from agentkit.providers._asking import asked
 from agentkit.providers._identify import Verdict, root_of
 from agentkit.providers._openai_dialect import Dialect, is_gpt_oss
-from agentkit.providers.openai_chat import OpenAIChat
+from agentkit.providers.openai_chat import OpenAIChat, shown_url
 from agentkit.providers.parallax import PARALLAX
 
 __all__ = ["Undetected", "gpt_oss"]
@@ -47,7 +47,7 @@ class Undetected(OpenAIChat):
         """
         verdict = yield from asked(self.base_url, self.headers_for("application/json"))
         if verdict.backend is None and not model:
-            root = root_of(self.base_url)
+            root = root_of(shown_url(self.base_url))
             raise ProtocolError(f"{root} is no server of an OpenAI-like dialect: {verdict.evidence}")
         dialect = _DIALECTS.get(verdict.backend or "", self.dialect) if self.any_server else self.dialect
         chosen = model or self._choose(verdict)
@@ -57,15 +57,15 @@ class Undetected(OpenAIChat):
         return Found(provider=cast("Provider", known), model=chosen, window=verdict.window(chosen))
 
     def _choose(self, verdict: Verdict) -> str:
-        models = verdict.models
+        models, place = verdict.models, shown_url(self.base_url)
         wanted = [model for model in models if is_gpt_oss(model)] if self.any_server else []
         candidates = wanted or list(models)
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
-            raise NotConfigured(f"{self.base_url} lists no model: load one there, or name it as '{self.name}/MODEL'")
+            raise NotConfigured(f"{place} lists no model: load one there, or name it as '{self.name}/MODEL'")
         named = ", ".join(candidates[:_MOST_NAMED]) + (", ..." if len(candidates) > _MOST_NAMED else "")
-        raise NotConfigured(f"{self.base_url} has several models ({named}): name one as '{self.name}/{candidates[0]}'")
+        raise NotConfigured(f"{place} has several models ({named}): name one as '{self.name}/{candidates[0]}'")
 
 
 def undetected(provider: OpenAIChat) -> Undetected:

@@ -41,9 +41,11 @@ def _base_url(value: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The address without the password that it may hold."""
+    """The address without the secrets that it may hold: a password, and all of a query."""
     found = _PASSWORD.search(url)
-    return url if found is None else f"{url[: found.start(1)]}***{url[found.end(1) :]}"
+    shown = url if found is None else f"{url[: found.start(1)]}***{url[found.end(1) :]}"
+    place, mark, _ = shown.partition("?")
+    return f"{place}{mark and '?***'}"
 
 
 def _api_key(value: str | None) -> str | None:
@@ -116,6 +118,11 @@ class OpenAIChat:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_made", _Made.of(self))
 
+    @property
+    def errors(self) -> ErrorReader:
+        """Makes its errors."""
+        return self._made.errors
+
     def headers_for(self, accept: str) -> tuple[tuple[str, str], ...]:
         """The headers of a request that wants such an answer."""
         return _accepting(accept, self)
@@ -164,7 +171,9 @@ class OpenAIChat:
         if found is None:
             return None
         dialect, change = found
-        return cast("Provider", evolve(self, dialect=dialect)), f"{self.base_url} refused a setting: {change}"
+        return cast(
+            "Provider", evolve(self, dialect=dialect)
+        ), f"{shown_url(self.base_url)} refused a setting: {change}"
 
     def decode_error(self, head: ResponseHead, body: bytes, /) -> ProviderError:
         """The error that a refusal is."""

@@ -21,7 +21,7 @@ from agentkit.options import Options
 from agentkit.provider import Capabilities, ChatRequest, Chunk, Decoder, HTTPRequest, ResponseHead
 from agentkit.providers._json import as_dict, as_list, loads
 from agentkit.providers._switch import thinking_switch
-from agentkit.providers.openai_chat import Dialect, OpenAIChat
+from agentkit.providers.openai_chat import Dialect, ErrorReader, OpenAIChat
 
 __all__ = ["ACCENT", "THINKING_FLOOR", "URL", "PixiGPT", "pixigpt"]
 
@@ -81,6 +81,11 @@ class PixiGPT:
 
     def capabilities(self, model: str, /) -> Capabilities:
         return _THINKS if self.enable_thinking else ACCENT.capabilities
+
+    @property
+    def errors(self) -> ErrorReader:
+        """Makes its errors."""
+        return self._chat.errors
 
     def headers_for(self, accept: str) -> tuple[tuple[str, str], ...]:
         """The headers of a request that wants such an answer."""

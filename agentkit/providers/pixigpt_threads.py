@@ -8,7 +8,9 @@ stream, and no way to cancel a run: who stops waiting leaves it to the service.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, cast
+from urllib.parse import quote
 
 from attrs import Attribute, Factory, field, frozen
 
@@ -29,6 +31,7 @@ from agentkit.provider import (
     Wait,
     ask,
 )
+from agentkit.providers._errors import Facts
 from agentkit.providers._json import as_dict, as_list, dumps, loads, utf8
 from agentkit.providers._plain_text import merged, wires_of
 from agentkit.providers._switch import thinking_switch
@@ -103,8 +106,8 @@ class PixiThreads:
         run_settings = yield from self._settings(request)
         place, thread = yield from self._thread(request.messages)
         yield from self._post(thread, request.messages[place:])
-        run = yield from self._send("POST", f"/threads/{thread}/runs", run_settings)
-        run = yield from self._finished(thread, run)
+        run_id = yield from self._made("run", f"/threads/{quote(thread, '')}/runs", run_settings)
+        run = yield from self._finished(thread, run_id)
         message = as_dict(run.get("message")) or (yield from self._reply_of(thread))
         yield from _told(message, thread, run)
 
@@ -133,13 +136,12 @@ class PixiThreads:
             latest = yield from self._latest(known["thread_id"])
             if latest.get("id") == known["message_id"]:
                 return place, known["thread_id"]
-        created = yield from self._send("POST", "/threads", {})
-        return 0, _id_of(created, "thread")
+        return 0, (yield from self._made("thread", "/threads", {}))
 
     def _latest(self, thread: str) -> Rounds[dict[str, Any]]:
         """The newest message of a thread; nothing where the thread is gone."""
         try:
-            listed = yield from self._send("GET", f"/threads/{thread}/messages?limit=1")
+            listed = yield from self._send("GET", f"/threads/{quote(thread, '')}/messages?limit=1")
         except ProviderError as error:
             if error.status not in (400, 404):
                 raise
@@ -149,41 +151,64 @@ class PixiThreads:
     def _post(self, thread: str, messages: Sequence[Message]) -> Rounds[None]:
         spoken = merged(wires_of([message for message in messages if message.role != "system"], self.name))
         texts = [{"role": wire["role"], "content": wire["content"]} for wire in spoken]
+        path = f"/threads/{quote(thread, '')}/messages"
         if len(texts) == 1:
-            yield from self._send("POST", f"/threads/{thread}/messages", texts[0])
+            yield from self._send("POST", path, texts[0])
         elif texts:
-            yield from self._send("POST", f"/threads/{thread}/messages/bulk", {"messages": texts})
+            yield from self._send("POST", f"{path}/bulk", {"messages": texts})
 
-    def _finished(self, thread: str, run: dict[str, Any]) -> Rounds[dict[str, Any]]:
+    def _finished(self, thread: str, run_id: str) -> Rounds[dict[str, Any]]:
         """Ask after the run until it is over; a status that is not known counts as not yet."""
-        path = f"/threads/{thread}/runs/{_id_of(run, 'run')}"
+        path = f"/threads/{quote(thread, '')}/runs/{quote(run_id, '')}"
         began: float | None = None
         pause = _FIRST_PAUSE
         while True:
             answered = yield from self._ask("GET", path)
-            run = _object_in(answered, path)
+            run = self._object_in(answered, path)
             began = answered.now if began is None else began
             status = run.get("status")
             if status == "completed":
                 return run
             if status in _OVER:
-                raise JobFailed(f"the run of the assistant {status}", code=str(status), body=dumps(run)[:2000])
+                raise self._job_failed(answered, f"the run of the assistant {status}", run, str(status))
             if answered.now - began > self.deadline:
-                raise JobFailed(f"the run was still {status!r} after {self.deadline:g} seconds", code="deadline")
+                what = f"the run was still {status!r} after {self.deadline:g} seconds"
+                raise self._job_failed(answered, what, run, "deadline")
             yield Wait(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def _reply_of(self, thread: str) -> Rounds[dict[str, Any]]:
         """The newest message of the assistant, where an older server does not put it into the run."""
-        listed = yield from self._send("GET", f"/threads/{thread}/messages?limit={_LATEST}")
+        listed = yield from self._send("GET", f"/threads/{quote(thread, '')}/messages?limit={_LATEST}")
         said = (each for each in map(as_dict, as_list(listed.get("data"))) if each.get("role") == "assistant")
         found = next(said, None)
         if found is None:
             raise ProtocolError("the run is completed, but the thread holds no reply")
         return found
 
+    def _made(self, what: str, path: str, body: Mapping[str, Any]) -> Rounds[str]:
+        """The id of something new."""
+        answered = yield from self._ask("POST", path, body)
+        found = self._object_in(answered, path).get("id")
+        if not isinstance(found, str) or not found:
+            raise self._chat.errors.protocol(answered.head, f"the {what} that was made has no id", _text_in(answered))
+        return found
+
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Rounds[dict[str, Any]]:
-        return _object_in((yield from self._ask(method, path, body)), path)
+        return self._object_in((yield from self._ask(method, path, body)), path)
+
+    def _object_in(self, answered: Answered, path: str) -> dict[str, Any]:
+        text = _text_in(answered)
+        value: object = None
+        with suppress(ValueError):
+            value = loads(text)
+        if not isinstance(value, dict):
+            raise self._chat.errors.protocol(answered.head, f"the answer to {path} is no JSON object", text)
+        return cast("dict[str, Any]", value)
+
+    def _job_failed(self, answered: Answered, what: str, run: dict[str, Any], code: str) -> JobFailed:
+        told = Facts.of({"error": run.get("error") or run.get("last_error")}).words
+        return self._chat.errors.job_failed(answered.head, what, told, code=code)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Rounds[Answered]:
         wire = HTTPRequest(
@@ -215,21 +240,8 @@ def _last_known(messages: Sequence[Message], provider: str) -> tuple[int, dict[s
     return 0, None
 
 
-def _object_in(answered: Answered, path: str) -> dict[str, Any]:
-    try:
-        value: object = loads(answered.body.decode("utf-8-sig"))
-    except ValueError:
-        raise ProtocolError(f"the answer to {path} is no JSON") from None
-    if not isinstance(value, dict):
-        raise ProtocolError(f"the answer to {path} is no JSON object")
-    return cast("dict[str, Any]", value)
-
-
-def _id_of(value: Mapping[str, Any], what: str) -> str:
-    found = value.get("id")
-    if not isinstance(found, str) or not found:
-        raise ProtocolError(f"the {what} that was made has no id")
-    return found
+def _text_in(answered: Answered) -> str:
+    return answered.body.decode("utf-8-sig", "replace")
 
 
 def _told(message: Mapping[str, Any], thread: str, run: Mapping[str, Any]) -> Rounds[None]:

@@ -178,6 +178,30 @@ def test_a_run_that_fails_is_an_error(status: str) -> None:
     assert caught.value.code == status
 
 
+@pytest.mark.parametrize("name", ["error", "last_error"])
+def test_why_a_run_failed_is_told_without_the_key(name: str) -> None:
+    provider = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1")
+    failed = {"id": "run_1", "status": "failed", name: {"message": "not allowed for sk-1"}}
+    with pytest.raises(JobFailed, match=r"^pixigpt-threads: the run .* failed .*: not allowed for \*\*\*$") as caught:
+        Service([THREAD, POSTED, QUEUED, failed]).play(asking(), provider)
+    assert "sk-1" not in f"{caught.value} {vars(caught.value)}"
+
+
+def test_an_id_stays_one_step_of_the_path() -> None:
+    """Ids come from the service, and from histories that were stored or imported."""
+    odd = replied(thread_id="../a?b", message_id="msg_2")
+    service = Service(
+        [{"data": [{"id": "msg_2"}]}, POSTED, {"id": "x/y", "status": "queued"}, {**DONE, "message": SAID}]
+    )
+    service.play(asking(user("a"), odd, user("b")))
+    assert [path for _, path, _ in service.sent] == [
+        "/threads/..%2Fa%3Fb/messages?limit=1",
+        "/threads/..%2Fa%3Fb/messages",
+        "/threads/..%2Fa%3Fb/runs",
+        "/threads/..%2Fa%3Fb/runs/x%2Fy",
+    ]
+
+
 def test_a_run_that_is_never_over_is_an_error() -> None:
     patient = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1", deadline=3.0)
     with pytest.raises(JobFailed, match="'expired' after 3 seconds") as caught:
@@ -211,11 +235,14 @@ def test_contents_of_every_shape(content: Any, thought: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("answers", "match"),
     [
-        ([b"<html>"], "no JSON$"),
+        (
+            [b"<html><title>Log in"],
+            r"^pixigpt-threads: the answer to /threads is no JSON object \(HTTP 200, .*\): Log in$",
+        ),
         ([b"[]"], "no JSON object"),
         ([{}], "thread that was made has no id"),
         ([THREAD, POSTED, {"id": 3}], "run that was made has no id"),
-        ([THREAD, POSTED, QUEUED, b"\xff"], "no JSON$"),
+        ([THREAD, POSTED, QUEUED, b"\xff"], "no JSON object"),
     ],
 )
 def test_answers_of_the_wrong_shape_are_errors(answers: list[Any], match: str) -> None:

@@ -235,6 +235,12 @@ def test_a_password_in_the_address_is_not_shown(password: str) -> None:
     assert "base_url='http://ann:***@host:8000/v1'" in repr(provider)
     error = provider.decode_error(ResponseHead(401, {}), f"not '{password}'".encode())
     assert str(error).endswith("not '***'")
+    refused = provider.decode_error(
+        ResponseHead(400, {}), b'{"error": {"message": "Unrecognized request argument: seed"}}'
+    )
+    adapted = provider.adapted("m", refused)
+    assert adapted is not None
+    assert adapted[1].startswith("http://ann:***@host:8000/v1 refused")
     with pytest.raises(errors.InvalidInput, match=r"not 'ann:\*\*\*@host'"):
         OpenAIChat(base_url=f"ann:{password}@host")
 
