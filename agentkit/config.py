@@ -304,10 +304,8 @@ def _checked_address(found: Setting) -> Setting:
 
 def _checked_key(found: Setting) -> Setting:
     key = (found.value or "").strip()
-    if " " in key:
-        raise InvalidInput(
-            f"the API key from {found.origin} holds a blank: write the key alone, without a word before it"
-        )
+    if key.lower().startswith("bearer "):
+        raise InvalidInput(f"the API key from {found.origin} begins with 'Bearer': write the key alone")
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(f"the API key from {found.origin} holds characters that no header can carry")
     return found

@@ -145,7 +145,11 @@ def test_where_llamacpp_listens(host: str, port: str, expected: Setting, monkeyp
         ("OPENAI_BASE_URL", "http://[::1/v1", "from environment OPENAI_BASE_URL"),
         ("OPENAI_API_KEY", f"{KEY}\u00e9", "the API key from environment OPENAI_API_KEY"),
         ("OPENAI_API_KEY", f"{KEY}\nb", "the API key from environment OPENAI_API_KEY"),
-        ("OPENAI_API_KEY", f"Bearer {KEY}", "the API key from environment OPENAI_API_KEY holds a blank: write the key"),
+        (
+            "OPENAI_API_KEY",
+            f"Bearer {KEY}",
+            "the API key from environment OPENAI_API_KEY begins with 'Bearer': write the key",
+        ),
         ("OPENAI_BASE_URL", f"http://host/v1?key={KEY}", "'http://host/v1?***' has, from environment OPENAI_BASE_URL"),
         (
             "OPENAI_BASE_URL",
