@@ -11,7 +11,7 @@ from agentkit._engine.exchange import exchange
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
-from agentkit._engine.rounds import driven, exchanged
+from agentkit._engine.rounds import detected, exchanged
 from agentkit._engine.seam import Joint, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, ContextOverflow, ProviderError, ServerError
@@ -42,7 +42,7 @@ def answered(task: Task, journal: Journal, builder: Builder, course: Course, *, 
             resumed = True
             yield Notice(f"{line.backend} failed ({error}); {left[0].backend} goes on")
         else:
-            line.learnt.failures = 0
+            line.learnt.failures, line.learnt.rests_until = 0, 0.0
             return
 
 
@@ -65,10 +65,11 @@ def _failed(task: Task, line: Line, error: AgentKitError) -> Flow[None]:
 
 
 def _may_leave(task: Task, builder: Builder, error: AgentKitError) -> bool:
-    """Whether the next backend may go on: always before the first word, later where there are words to go on from."""
+    """Whether the next backend may go on: always before anything was shown, later as the settings have it."""
     if not isinstance(error, task.fallback.errors):
         return False
-    return not builder.has_output or (bool(builder.text) and task.fallback.after_output == "continue")
+    shown = builder.text or builder.reasoning  # a call that was cut has been shown to nobody
+    return not shown or task.fallback.after_output == "continue"
 
 
 class _Attempts:
@@ -92,7 +93,7 @@ class _Attempts:
         """
         line = line.informed()
         if isinstance(line.provider, Detecting):
-            line = yield from self._detected(line, line.provider)
+            line = yield from detected(line, line.provider, self._builder.turn_id)
         reason: str | None = None
         while True:
             approach = yield from self._approach(line)
@@ -174,13 +175,6 @@ class _Attempts:
             _ = course.settings.on_progress(course.progress(approach.name, reason, self._builder))
         if pause:
             yield from do(Sleep(pause))
-
-    def _detected(self, line: Line, provider: Detecting) -> Flow[Line]:
-        """Ask the server what it is; what that takes does not count as part of the reply."""
-        found = yield from driven(line, provider.detect(line.model), Builder(self._builder.turn_id), None)
-        learnt = line.learnt
-        learnt.model, learnt.window, learnt.provider = found.model, found.window, found.provider
-        return line.informed()
 
     def _exchanged(self, line: Line, approach: Approach) -> Flow[None]:
         builder = self._builder

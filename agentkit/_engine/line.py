@@ -44,6 +44,8 @@ class Learnt:
     """In a row."""
     rests_until: float = 0.0
     """On the monotonic clock: until then it is passed over where there is another."""
+    asking: dict[str, object] = field(factory=dict[str, object], repr=False)
+    """Who asks the server right now what it is."""
 
 
 @frozen(kw_only=True)

@@ -12,9 +12,12 @@ from agentkit._engine.seam import Joint
 from agentkit.effects import Flow, Sleep, do
 from agentkit.errors import AgentKitError, ProtocolError
 from agentkit.errors import TimeoutError as LimitReached
-from agentkit.provider import Answered, Call, ChatRequest, Chunk, Exchanging, Fault, Rounds, Wait
+from agentkit.provider import Answered, Call, ChatRequest, Chunk, Detecting, Exchanging, Fault, Rounds, Wait
 
 T = TypeVar("T")
+
+_WHAT = "what it is"
+_PAUSE, _MOST_PAUSES = 0.02, 1500
 
 
 def exchanged(
@@ -36,6 +39,25 @@ def answer_to(line: Line, request: ChatRequest, builder: Builder) -> Flow[None]:
         yield from exchanged(line, line.provider, request, builder, None)
     else:
         yield from exchange(line, request, builder, lambda: None)
+
+
+def detected(line: Line, provider: Detecting, turn_id: str) -> Flow[Line]:
+    """Ask the server what it is. Of several at once one asks, and the others wait; where it fails, each asks itself."""
+    learnt = line.learnt
+    mine = object()
+    asker = learnt.asking.setdefault(_WHAT, mine)
+    try:
+        for _ in range(0 if asker is mine else _MOST_PAUSES):
+            if learnt.asking.get(_WHAT) is not asker:
+                break
+            yield from do(Sleep(_PAUSE))
+        if learnt.provider is None:
+            found = yield from driven(line, provider.detect(line.model), Builder(turn_id), None)
+            learnt.model, learnt.window, learnt.provider = found.model, found.window, found.provider
+    finally:
+        if asker is mine:
+            del learnt.asking[_WHAT]
+    return line.informed()
 
 
 def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Joint | None) -> Flow[T]:

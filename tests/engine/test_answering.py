@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from stepping import PROVIDER, SSE, Journal, Stage, delta, finish, task
 
 from agentkit._engine.course import is_cut
 from agentkit._engine.line import Learnt, Line
+from agentkit._engine.rounds import detected
 from agentkit._engine.turn import turn
 from agentkit.continuation import Continuation
 from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
@@ -228,6 +230,42 @@ def test_a_server_that_cannot_tell_is_asked_again_at_the_next_turn() -> None:
     assert asked.line.learnt.provider is None
 
 
+class Meanwhile(Stage):
+    """Something happens elsewhere while the flow sleeps for the first time."""
+
+    def __init__(self, network: Iterable[Any], happening: Callable[[], object]) -> None:
+        super().__init__(network)
+        self.happening = [happening]
+
+    def answer(self, effect: Any) -> Any:
+        if isinstance(effect, Sleep) and self.happening:
+            self.happening.pop()()
+        return super().answer(effect)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_of_several_at_once_one_asks_and_the_others_wait_for_it(fails: bool) -> None:
+    line = Line(provider=ASKING, model="", retry=RetryPolicy(max_attempts=1))
+    other = detected(line, ASKING, "t1")
+    assert isinstance(next(other), Open)
+
+    def over() -> None:
+        if fails:
+            other.throw(ConnectionLost("gone"))
+        else:
+            for data in (JSON, b"served", b""):
+                other.send((data, 0.0))
+        with pytest.raises(ConnectionLost if fails else StopIteration):
+            other.send(None)  # it has closed
+
+    answers = [JSON, b"served", b""] if fails else []
+    stage = Meanwhile([*answers, SSE, delta("Hi") + finish()], over)
+    reply = stage.run(turn(task(lines=(line,)), Journal()))
+    assert (reply.text, reply.segments[0].backend) == ("Hi", "openai/served")
+    assert stage.kinds.count("Open") == 1 + fails
+    assert not line.learnt.asking
+
+
 # --- settings that a server refuses
 
 
@@ -289,10 +327,36 @@ def test_one_that_rests_is_tried_last() -> None:
     assert way[0].learnt.failures == 0
 
 
-def test_what_broke_off_with_calls_only_is_not_continued_elsewhere() -> None:
+@pytest.mark.parametrize("after_output", ["continue", "stop"])
+def test_a_call_that_was_cut_is_forgotten_by_the_next_backend(after_output: Any) -> None:
+    """Nobody has seen it."""
     call = delta("", tool_calls=[{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{"}}])
-    with pytest.raises(ConnectionLost):
-        Stage([SSE, call, ConnectionLost("gone")]).run(turn(task(lines=lines({}, {})), Journal()))
+    stage = Stage([SSE, call, ConnectionLost("gone"), SSE, delta("Hi") + finish()])
+    asked = task(lines=lines({}, {}), fallback=Fallback(after_output=after_output))
+    reply = stage.run(turn(asked, Journal()))
+    assert (reply.text, reply.message.tool_calls) == ("Hi", ())
+
+
+def test_thinking_that_broke_off_is_begun_anew_elsewhere_where_the_settings_say_so() -> None:
+    broken = [SSE, delta("", reasoning="hm "), ConnectionLost("gone")]
+    stage = Stage([*broken, SSE, delta("", reasoning="ah") + delta("Hi") + finish()])
+    reply = stage.run(turn(task(lines=lines({}, {})), Journal()))
+    assert (reply.text, reply.reasoning, reply.outcome) == ("Hi", "hm ah", Outcome.COMPLETE)
+    with pytest.raises(ConnectionLost) as caught:
+        Stage(broken).run(turn(task(lines=lines({}, {}), fallback=Fallback(after_output="stop")), Journal()))
+    assert caught.value.reply is not None
+    assert caught.value.reply.reasoning == "hm "
+
+
+def test_one_that_answers_rests_no_longer() -> None:
+    way = lines({}, {})
+    asked = task(lines=way, fallback=Fallback(threshold=1, cool_down=10))
+    way[0].learnt.rests_until = 110.0
+    stage = Stage([*refusal(500), SSE, delta("Hi") + finish()])
+    stage.now = 100.0
+    stage.run(turn(asked, Journal()))
+    assert [effect.at for effect in stage.effects if isinstance(effect, Open)] == [1, 0]
+    assert (way[0].learnt.rests_until, way[1].learnt.rests_until) == (0.0, 110.0)
 
 
 def test_the_next_backend_goes_on_in_its_own_way() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -91,6 +92,18 @@ def test_gpt_oss_asks_a_server_once_what_it_is(runtime: str, profile: str, serve
     play(runtime, scenario)
     assert server.simulator.problems == ()
     assert asked(server.simulator).count(f"/{profile}/v1/models") == 1
+
+
+def test_a_crowd_asks_a_server_once_what_it_is(server: SimServer) -> None:
+    url = server.describe()["vllm-0.33"]
+
+    def one(number: int) -> str:
+        with Conversation("gpt-oss", base_url=url) as chat:
+            return chat.send(f"say {number}").text
+
+    with ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(one, range(64))) == [str(number) for number in range(64)]
+    assert sum(path.endswith("/v1/models") for path in asked(server.simulator)) == 1
 
 
 def test_a_named_model_is_kept_whatever_the_server_lists(server: SimServer) -> None:
