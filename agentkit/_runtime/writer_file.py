@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -140,7 +141,7 @@ class PageFile:
                 os.ftruncate(self._handle, self._begins + self._done + whole)
         self._done += whole
         if not whole:
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return whole
 
     def _full(self, error: OSError) -> StoreError:

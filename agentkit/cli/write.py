@@ -136,9 +136,8 @@ class _Line:
         if self._quiet:
             return
         if self._moves:
-            print(
-                f"\r{one_line(f'  {progress}', shutil.get_terminal_size().columns - 1)}\x1b[K", end="", file=sys.stderr
-            )
+            line = one_line(str(progress), shutil.get_terminal_size().columns - 3)
+            print(f"\r  {line}\x1b[K", end="", file=sys.stderr)
             sys.stderr.flush()
             self._open = True
             return
