@@ -1,0 +1,41 @@
+"""Tools: what the model can call, and the texts that pass between it and them. Pure; nothing here runs by itself.
+
+`_hints` and `_classes` read hints into the shapes of `_shapes`, with `_docs`, `_leaves` and `_foreign`; `_schema` and
+`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_answers` and `_results` what the
+model is told of a call. The protocol for backends without tools is in `_prompted`, `_call_reader`, `_written_calls` and
+`_prompted_decoder`.
+"""
+
+from __future__ import annotations
+
+from agentkit.tools._answers import AnyTool, ToolSource, gather, prepare, raised, returned
+from agentkit.tools._define import tool
+from agentkit.tools._errors import InvalidArguments, Problem
+from agentkit.tools._prompted import as_text, instructions
+from agentkit.tools._prompted_decoder import PromptedDecoder
+from agentkit.tools._results import cleaned, explain, limited, text_of
+from agentkit.tools._tool import Approve, BoundCall, Rerun, Tool, ToolContext
+
+__all__ = [
+    "AnyTool",
+    "Approve",
+    "BoundCall",
+    "InvalidArguments",
+    "Problem",
+    "PromptedDecoder",
+    "Rerun",
+    "Tool",
+    "ToolContext",
+    "ToolSource",
+    "as_text",
+    "cleaned",
+    "explain",
+    "gather",
+    "instructions",
+    "limited",
+    "prepare",
+    "raised",
+    "returned",
+    "text_of",
+    "tool",
+]

@@ -1,0 +1,90 @@
+"""From the call of a model to a call that can run, and from what came of it to the result that the model reads.
+
+None of it fails: whatever a model calls has an answer from which it can mend the call.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+from agentkit.errors import InvalidInput
+from agentkit.messages import ToolCall, ToolResult
+from agentkit.tools._define import define
+from agentkit.tools._errors import InvalidArguments
+from agentkit.tools._results import explain, limited, text_of
+from agentkit.tools._tool import BoundCall, Tool
+
+AnyTool: TypeAlias = Tool[..., Any]
+_MOST_NAMES = 50
+
+
+@runtime_checkable
+class ToolSource(Protocol):
+    """Something that brings several tools."""
+
+    def tools(self) -> Iterable[AnyTool | Callable[..., Any]]:
+        """The tools, the same at every call."""
+        ...
+
+
+def gather(given: Iterable[AnyTool | ToolSource | Callable[..., Any]]) -> dict[str, AnyTool]:
+    """All tools by name: of functions, tools and sources.
+
+    Raises:
+        InvalidInput: something among them is no tool, or two have one name.
+    """
+    made: dict[str, AnyTool] = {}
+    for one in (one for item in given for one in _tools_of(item)):
+        if one.name in made:
+            raise InvalidInput(f"two tools have the name {one.name!r}; give one another name with tool(name=...)")
+        made[one.name] = one
+    return made
+
+
+def _tools_of(item: object) -> Iterable[AnyTool]:
+    if isinstance(item, Tool):
+        return (cast("AnyTool", item),)
+    if isinstance(item, ToolSource) and not isinstance(item, type):
+        return [tool for each in item.tools() for tool in _tools_of(each)]
+    return (define(item),)
+
+
+def prepare(tools: Mapping[str, AnyTool], call: ToolCall, *, strict: bool = False) -> BoundCall | ToolResult:
+    """The call, ready to run; or the result that tells the model what is wrong with it."""
+    found = tools.get(call.name)
+    if found is None:
+        return _refused(call, _unknown(call.name, tools))
+    if call.broken:
+        return _refused(
+            call,
+            f"The arguments of this call were cut off, or are no JSON object, so {call.name} was not run. "
+            "Call it again with all arguments in one JSON object.",
+        )
+    try:
+        return found.bind(call.arguments, strict=strict)
+    except InvalidArguments as error:
+        return _refused(call, str(error))
+
+
+def _unknown(name: str, tools: Mapping[str, AnyTool]) -> str:
+    if not tools:
+        return f"There is no tool {name!r}, and no other: answer without one."
+    near = difflib.get_close_matches(name, tools, 1)
+    names = ", ".join([*near, *(each for each in tools if each not in near)][:_MOST_NAMES])
+    return f"There is no tool {name!r}, so nothing was run. The tools are: {names}."
+
+
+def _refused(call: ToolCall, text: str) -> ToolResult:
+    return ToolResult(call.id, text, is_error=True)
+
+
+def returned(call_id: str, value: object, *, most: int) -> ToolResult:
+    """The result of a tool that returned this, in so many characters at most."""
+    return ToolResult(call_id, limited(text_of(value), most))
+
+
+def raised(call_id: str, error: BaseException) -> ToolResult:
+    """The result of a tool that raised this."""
+    return ToolResult(call_id, explain(error), is_error=True)

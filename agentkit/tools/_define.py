@@ -1,0 +1,112 @@
+"""Functions and classes as tools: the decorator, and what it finds out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from agentkit.errors import InvalidInput
+from agentkit.tools import _classes
+from agentkit.tools._docs import summary
+from agentkit.tools._hints import HintReader
+from agentkit.tools._schema import schema_of
+from agentkit.tools._shapes import Foreign, Named, Outline, Record
+from agentkit.tools._tool import MAX_OUTPUT, Approve, Rerun, Tool, ToolContext
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    retries: int = 0,
+    approve: Approve = "auto",
+    rerun: Rerun = "ask",
+    max_output: int = MAX_OUTPUT,
+    ends_turn: bool = False,
+) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """Make a tool of a function, a method, a callable object, or a class whose fields are the arguments.
+
+    Raises:
+        InvalidInput: a parameter cannot be described to a model; says which, and what to do.
+    """
+    if function is None:
+        return lambda made: define(made, **settings)
+    return define(function, **settings)
+
+
+def define(made: Any, *, name: str | None = None, description: str | None = None, **settings: Any) -> Tool[..., Any]:
+    """The tool that a function or a class makes, with these settings."""
+    if isinstance(made, Tool) or not callable(made):
+        raise InvalidInput(f"a tool is made of a function or a class, not of {made!r:.80}")
+    name = name or getattr(made, "__name__", type(made).__name__)
+    runs = _code(made)
+    if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
+        raise InvalidInput(f"{name}(): a generator is no tool; return a list")
+    outline, context = _of_class(made, runs, name) if isinstance(made, type) else _of_function(made, runs, name)
+    return Tool(
+        name=name,
+        description=summary(_about(made, runs)) if description is None else description,
+        parameters=schema_of(outline),
+        function=made,
+        is_async=inspect.iscoroutinefunction(runs),
+        outline=outline,
+        context=context,
+        unbound=_is_unbound(made),
+        **settings,
+    )
+
+
+def _code(made: Any) -> Any:
+    """The function or method that will run; None for a class without `__call__`."""
+    if isinstance(made, functools.partial):
+        return _code(cast("functools.partial[Any]", made).func)
+    if isinstance(made, type):
+        return next((vars(each)["__call__"] for each in made.__mro__ if "__call__" in vars(each)), None)
+    return made if inspect.isroutine(made) else type(made).__call__
+
+
+def _about(made: Any, runs: Any) -> str:
+    if isinstance(made, type):
+        return _classes.about(made)
+    return getattr(runs, "__doc__", None) or ("" if inspect.isroutine(made) else _classes.about(type(made)))
+
+
+def _of_function(made: Any, runs: Any, name: str) -> tuple[Outline, str | None]:
+    where, reader = f"{name}()", HintReader()
+    context, members = _parted(_classes.parameters_of(made, where, skip=int(_is_unbound(made))))
+    return Outline(reader.record(name, members, where, _about(made, runs)), reader.definitions), context
+
+
+def _of_class(made: type, runs: Any, name: str) -> tuple[Outline, str | None]:
+    where, reader = f"{name}()", HintReader()
+    context, more = _parted([] if runs is None else _classes.parameters_of(runs, where, skip=1))
+    if more:
+        raise InvalidInput(f"{where}: the fields are the arguments, so __call__ takes none but a ToolContext")
+    root = reader.read(made, where)
+    if not isinstance(root, Record | Foreign | Named):
+        raise InvalidInput(f"{where}: a class without fields is no tool")
+    return Outline(root, reader.definitions), context
+
+
+def _parted(members: list[_classes.Member]) -> tuple[str | None, list[_classes.Member]]:
+    """The name of the parameter that takes the context, and the others."""
+    taking = [member.name for member in members if member.hint is ToolContext]
+    return next(iter(taking), None), [member for member in members if member.hint is not ToolContext]
+
+
+def _is_unbound(made: Any) -> bool:
+    """A method in the body of its class: its first parameter is the instance, which has no hint."""
+    if not inspect.isfunction(made) or "." not in made.__qualname__.rpartition("<locals>.")[2]:
+        return False
+    first = next(iter(inspect.signature(made).parameters.values()), None)
+    return first is not None and first.name == "self" and first.annotation is first.empty

@@ -1,0 +1,57 @@
+"""What is wrong with the arguments of a call, in words for the model that made it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from agentkit.errors import InvalidInput
+
+_MOST_PROBLEMS = 10
+_MOST_SHOWN = 80
+_PLAIN_KEY = re.compile(r"\w{1,64}")
+
+
+@frozen
+class Problem:
+    """One thing that is wrong, and its place, such as `$.items[2].when`."""
+
+    path: str
+    message: str
+
+
+class InvalidArguments(InvalidInput):
+    """The arguments do not fit the tool, so it was not run. The message is meant for the model."""
+
+    def __init__(self, tool: str, problems: Sequence[Problem]) -> None:
+        lines = [f"- {problem.path}: {problem.message}" for problem in problems[:_MOST_PROBLEMS]]
+        if len(problems) > _MOST_PROBLEMS:
+            lines.append(f"- and {len(problems) - _MOST_PROBLEMS} more")
+        listed = "\n".join(lines)
+        super().__init__(f"These arguments do not fit {tool}, so it was not run:\n{listed}\nCall it again with others.")
+        self.problems = tuple(problems)
+
+
+def shown(value: Any) -> str:
+    """A JSON value for a message, never long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=lambda it: f"<{type(it).__name__}>")
+    except (ValueError, RecursionError):
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
+
+def under(path: str, key: str) -> str:
+    """The path of a key of an object."""
+    return f"{path}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{path}[{shown(key)}]"
+
+
+def along(path: str, steps: Iterable[str | int]) -> str:
+    """The path that some keys and places lead to."""
+    for step in steps:
+        path = f"{path}[{step}]" if isinstance(step, int) else under(path, step)
+    return path
