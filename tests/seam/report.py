@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+from seam_repeats import deleted  # noqa: E402 - the paths come first
 from seam_tally import COUNTED, GOOD, Tally, found_cut, taken_for_cut, tally  # noqa: E402 - the paths come first
 from seam_texts import bare_code, english, log  # noqa: E402
 from seam_trials import ECHO, cuts  # noqa: E402
@@ -31,6 +32,7 @@ def main(words: list[str]) -> int:
     _headline(found)
     _rows(found)
     _failures(found)
+    _repeats()
     _evidence()
     _cost()
     return int(found.total("deleted") > 0)
@@ -71,6 +73,16 @@ def _failures(found: Tally) -> None:
         verdict = examples[0]
         shown = verdict.joined[len(verdict.cut.before) :]
         print(f"      {verdict.cut.before[-40:]!r} | {verdict.said[:50]!r} | {shown[:50]!r}")
+
+
+def _repeats() -> None:
+    lost, every = deleted()
+    print(
+        f"\nthe same said several times in a row, cut at each place: {sum(lost.values())} of {sum(every.values())} deleted"
+    )
+    for (name, times), count in lost.items():
+        if count:
+            print(f"  {name}, {times} times: {count} of {every[name, times]}")
 
 
 def _evidence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from seam_repeats import deleted
 from seam_tally import found_cut, taken_for_cut, tally
 from seam_trials import COUNTED, ECHO, cuts
 
@@ -43,3 +44,10 @@ def test_cuts_within_json_show() -> None:
     for kind in ("records", "pretty"):
         assert shows[kind, False] == 0
     assert shows["english", True] == 0
+
+
+def test_what_is_said_several_times_in_a_row_is_kept() -> None:
+    lost, every = deleted()
+    assert sum(every.values()) > 10_000
+    assert {times for (_, times), count in lost.items() if count} <= {2}
+    assert sum(lost.values()) <= 0.002 * sum(every.values())

@@ -6,7 +6,7 @@ import pytest
 
 from agentkit._engine.seam import Echo, Native, Overlap, Seam, Shape
 from agentkit._engine.seam.excerpt import excerpt
-from agentkit._engine.seam.overlap import Setting, find, is_whole_again, lookahead
+from agentkit._engine.seam.overlap import Setting, find, is_whole_again, lookahead, period
 from agentkit._engine.seam.restart import Walk
 from agentkit._engine.seam.scaffold import echo_quote
 from agentkit._engine.seam.skeleton import after_match
@@ -63,9 +63,15 @@ def test_a_whole_short_text_comes_again() -> None:
     assert is_whole_again("Hello there, ", "and")
     assert not is_whole_again("no ", "no")
     assert not is_whole_again("ha ha ha ha ha ha ", "ha")
-    assert lookahead("abc def", 5) == 4
+    assert lookahead("abc def", 5) == 16
     assert lookahead("abc\ndef", 5) == 320
-    assert lookahead("abc\ndef\nghi\n", 5) == 7
+    assert lookahead("abc\ndef\nghi\n", 5) == 16
+
+
+def test_a_period_is_found_after_one_that_fails() -> None:
+    assert period("aaaab") == 5
+    assert period("aabaabaab") == 3
+    assert period("ab") == 2
 
 
 def test_a_walk_forgives_space_after_its_first_characters() -> None:

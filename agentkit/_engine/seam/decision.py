@@ -72,7 +72,10 @@ class Cut:
 
 def decide(cut: Cut, held: str, *, final: bool) -> Decision | None:
     """None: more has to be seen."""
-    found = readings(cut.shape, held, any_remark=weight(cut.quote) >= _ANEW)
+    found = readings(cut.shape, held, known=cut.tail if weight(cut.quote) >= _ANEW else None)
+    for opening in found.openings:
+        if cut.quote and held.startswith(cut.quote, opening.at):
+            return _found(cut, opening, len(cut.quote), len(cut.quote), "echo")
     for place, opening in enumerate(found.openings):
         verdict = _join(cut, held, opening, final=final)
         if isinstance(verdict, Decision):
@@ -112,11 +115,9 @@ def _join(cut: Cut, held: str, opening: Opening, *, final: bool) -> Decision | _
 
 
 def _quote(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision | _Verdict | None:
-    """What the model was asked to repeat, as it was given or written otherwise."""
+    """What the model was asked to repeat, written otherwise."""
     if not cut.quote:
         return None
-    if rest.startswith(cut.quote):
-        return _found(cut, opening, len(cut.quote), len(cut.quote), "echo")
     if cut.quote.startswith(rest) and not final:
         return _WAIT
     size = len(cut.quoted_bones)
@@ -138,8 +139,6 @@ def _overlap(cut: Cut, opening: Opening, rest: str, *, final: bool) -> Decision 
     if found.whose == "text":
         return _KEEP
     if found.whose == "chance" and not (found.size and _cannot_follow(cut, rest)):
-        return None
-    if opening.remark and weight(rest[: found.size]) < _LEAST:
         return None
     return _found(cut, opening, found.size, found.size, "overlap")
 

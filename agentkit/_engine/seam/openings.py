@@ -73,14 +73,15 @@ class Readings:
     """More text makes no further ones."""
 
 
-def readings(shape: Shape, held: str, *, any_remark: bool) -> Readings:
-    """`any_remark`: the first line may be a remark whatever it says, since what follows it can be verified."""
+def readings(shape: Shape, held: str, *, known: str | None) -> Readings:
+    """`known`: where the first line may be a remark whatever it says, since what follows it can be verified, the text
+    that it must not come from."""
     plain = [0, _end(_NEWLINES, held, 0), _end(_SPACE, held, 0)]
     dots = _DOTS.match(held)
     if dots is not None:
         plain.append(dots.end())
     found = [Opening(place) for place in dict.fromkeys(plain)]
-    reader = _Reader(shape, held, any_remark=any_remark)
+    reader = _Reader(shape, held, known)
     reader.read()
     header = [opening for opening in reader.found if opening.header]
     return Readings((*header, *found, *reader.found), reader.complete)
@@ -94,10 +95,10 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 class _Reader:
     """Takes a beginning apart, from its first sign on."""
 
-    def __init__(self, shape: Shape, held: str, *, any_remark: bool) -> None:
+    def __init__(self, shape: Shape, held: str, known: str | None) -> None:
         self._shape = shape
         self._held = held
-        self._any = any_remark
+        self._known = known
         self._now = Opening(_end(_NEWLINES, held, 0))
         self.found: list[Opening] = []
         self.complete = True
@@ -130,7 +131,7 @@ class _Reader:
         end = held.find("\n", at)
         line = held[at : end if end >= 0 else len(held)]
         usual = _REMARK.match(line) is not None
-        if not (usual or (self._any and line and line[0].isalnum())) or len(line) > PREAMBLE:
+        if not (usual or self._is_new(line)) or len(line) > PREAMBLE:
             return False
         self._now = evolve(self._now, is_usual=usual and self._now.is_usual)
         colon = _COLON.match(line)
@@ -141,6 +142,12 @@ class _Reader:
             return False
         self._went(evolve(self._now, at=_end(_NEWLINES, held, end), remark=self._now.remark + line))
         return True
+
+    def _is_new(self, line: str) -> bool:
+        """Of no known kind, but like a remark, and not from the text."""
+        if self._known is None or not line[:1].isalnum() or line.strip() in self._known:
+            return False
+        return line.rstrip()[-1] in ":\uff1a\u2026!" or len(line) == len(self._held) - self._now.at
 
     def _header(self) -> None:
         table = self._shape.table

@@ -26,6 +26,7 @@ _LOOK = 4
 """Characters in step with the repetition, before or after it, that show that it belongs to the text."""
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 _MARKER = re.compile(r"\s*(?:\d+[.)]|[-*+]|#{1,6}|>|`{3,}\w*|~{3,}\w*)\s*$")
+_INDENT = 12
 _FRAGMENT = 3
 _LINE_BEGUN = 6
 _FEW_WORDS = 3
@@ -72,7 +73,7 @@ def find(setting: Setting, rest: str) -> Found:
     strong = next((size for size in reversed(sizes) if _is_strong(setting, rest[:size])), 0)
     if strong and not _MARKER.match(rest[:strong]):
         if not _belongs(setting, rest[:strong], rest):
-            return Found(_least(setting, rest, sizes, strong), "model")
+            return Found(strong, "model")
         whose = "text"
     for size in sizes:
         if (strong and size >= strong) or not _is_weak(setting, rest[:size], rest[size : size + 1]):
@@ -94,9 +95,9 @@ def is_whole_again(text: str, rest: str) -> bool:
 def lookahead(rest: str, size: int) -> int:
     """Characters after an overlap that are needed to judge it: two lines where it has lines."""
     if "\n" not in rest[: min(size, _UNIT)]:
-        return _LOOK
+        return _LOOK + _INDENT
     end = rest.find("\n", rest.find("\n", size) + 1) if "\n" in rest[size:] else -1
-    return 2 * _UNIT if end < 0 else max(_LOOK, end + 1 - size)
+    return 2 * _UNIT if end < 0 else max(_LOOK + _INDENT, end + 1 - size)
 
 
 def weight(text: str) -> int:
@@ -156,7 +157,9 @@ def _belongs(setting: Setting, found: str, rest: str) -> bool:
         return True
     if _has_lines_again(tail, found) and max(overlaps(found, found)[1:], default=0) >= _LINE_BEGUN:
         return True
-    together = _common_end(tail[:before], tail) + _common_start(rest[size:], rest)
+    after = rest[size:]
+    ahead = max(_common_start(after, rest), _common_start(after.lstrip(), rest.lstrip()))
+    together = _common_end(tail[:before], tail) + ahead
     if size > _UNIT:
         return together * 2 >= size
     if together >= min(_LOOK, max(2, size // 2)) or _is_line_again(tail, found, rest[size : size + 1]):
@@ -194,16 +197,6 @@ def _has_lines_again(tail: str, found: str) -> bool:
 
 def _last_line(text: str) -> str:
     return text[text.rfind("\n") + 1 :]
-
-
-def _least(setting: Setting, rest: str, sizes: list[int], strong: int) -> int:
-    """A shorter overlap where both are possible: a word or a line begun anew, of several lines that are alike."""
-    first, end, _ = rest[:strong].partition("\n")
-    again = first + end
-    if not end or setting.tail.count(again) + rest.count(again) <= 2:  # noqa: PLR2004 - the overlap itself
-        return strong
-    weak = (size for size in sizes if size < strong and _is_weak(setting, rest[:size], rest[size : size + 1]))
-    return next(weak, strong)
 
 
 def period(text: str) -> int:
