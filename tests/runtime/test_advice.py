@@ -13,6 +13,7 @@ from agentkit.errors import (
     AgentKitError,
     ConnectError,
     ContextOverflow,
+    ProtocolError,
     ProviderError,
     RateLimited,
     TimeoutError,  # noqa: A004 - also the builtin
@@ -77,6 +78,10 @@ def test_no_such_path() -> None:
         told = said("openai", 405, lacking, base_url=f"http://me:hidden@gw{call}")
         assert told.endswith("Write it without the call: http://me:***@gw/v1")
         assert "hidden" not in told
+    for name, path in (("gradient", "/api"), ("gravixlayer", "/v1/inference")):
+        assert f"http://gw/x{path}? Write that" in said(name, 404, lacking, base_url="http://gw/x")
+        told = said(name, 404, lacking, base_url=f"http://gw{path}")
+        assert told.endswith(f"agentkit models {name} --base-url http://gw{path} asks it what it is")
     unknown = {"error": "Unexpected endpoint or method. (POST /chat/completions)"}
     assert "Does the API begin at http://h:1234/api/v1?" in said("lmstudio", 200, unknown, base_url="http://h:1234/api")
 
@@ -98,12 +103,28 @@ def test_keys() -> None:
     )
     told = said("openai", 403, {}, base_url="http://other/v1")
     assert "environment OPENAI_API_KEY, and went to http://other/v1 (from argument base_url)" in told
+    used_up = {"error": {"message": "no more", "type": "insufficient_quota"}}
+    assert said("openai", 429, used_up) == (
+        "The key (set, ends in '89') came from environment OPENAI_API_KEY. "
+        "See to the account behind it, or put another one there"
+    )
+    assert not said("vllm", 429, used_up)
 
 
 def test_a_server_of_another_kind() -> None:
     assert said("vllm", 200, {"hello": 1}) == (
         "Is http://gpu:8000/v1 (from environment VLLM_BASE_URL) a server of this kind? agentkit models vllm asks it"
     )
+    for body in ([1, 2], "words", None, b""):
+        assert said("vllm", 200, body).startswith("Is http://gpu:8000/v1 (from environment VLLM_BASE_URL) a server")
+    settings = backend_settings("gpt-oss", base_url="http://gw/v1/chat/completions")
+    odd = ProtocolError("http://gw/v1/chat/completions is no server of an OpenAI-like dialect: why")
+    assert advice(odd, settings, "http://gw/v1/chat/completions") == (
+        "http://gw/v1/chat/completions (from argument base_url) is one call of an API. "
+        "Write it without the call: http://gw/v1"
+    )
+    mute = ProtocolError("gpu:22 does not speak HTTP")
+    assert "agentkit models vllm asks it" in advice(mute, backend_settings("vllm"), "http://gpu:22/v1")
     assert said("openai", 301, b"") == (
         "https://api.openai.com/v1: write the address that it leads to, often https:// for http://"
     )
@@ -131,6 +152,16 @@ def test_the_network(error: BaseException, hint: str) -> None:
     told = advice(error, backend_settings("vllm"), "http://gpu:8000/v1")
     assert told.startswith(hint) if not hint.startswith("a proxy") else hint in told
     assert bool(told) is bool(hint)
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [("m\u00fcnchen.example", "xn--mnchen-3ya.example"), ("\u00fc" * 80, "\u00fc" * 80)],
+)
+def test_a_host_in_other_letters(host: str, known: str) -> None:
+    error = ConnectError(f"cannot connect to {known}:80: Name or service not known")
+    told = advice(error, backend_settings("vllm", base_url=f"http://{host}/v1"), f"http://{host}/v1")
+    assert told == f"Is the server running there? http://{host}/v1 (from argument base_url)"
 
 
 def test_the_usual_address() -> None:
