@@ -21,7 +21,7 @@ from agentkit.providers._gradient_decode import GradientDecoder, available_model
 from agentkit.providers._openai_encode import body_of, fields_of
 from agentkit.providers._plain_text import WireMessage, content_of, fold, merged, window, wires_of
 from agentkit.providers._switch import thinking_switch
-from agentkit.providers.openai_chat import Dialect
+from agentkit.providers.openai_chat import Dialect, shown_url
 
 __all__ = ["MODELS", "MOST_PAIRS", "PAIRS", "URL", "Gradient", "available_models", "gradient"]
 
@@ -39,7 +39,7 @@ _ACCENT = Dialect(lacks=frozenset(_LACKS.split()))
 
 def _base_url(value: str) -> str:
     if "://" not in value:
-        raise InvalidInput(f"a base URL begins with http:// or https://, not {value!r}")
+        raise InvalidInput(f"a base URL begins with http:// or https://, not {shown_url(value)!r}")
     return value.rstrip("/")
 
 
@@ -61,7 +61,7 @@ def _pairs(value: int | None) -> int:
 class Gradient:
     """The service, or a stand-in for it at another address."""
 
-    base_url: str = field(default=URL, converter=_base_url)
+    base_url: str = field(default=URL, converter=_base_url, repr=lambda url: repr(shown_url(url)))
     model: str = MODELS[0]
     """The model of a conversation that is given this value."""
     cluster_mode: ClusterMode | None = field(default=None, validator=_cluster_mode)

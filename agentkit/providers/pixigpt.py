@@ -21,7 +21,7 @@ from agentkit.options import Options
 from agentkit.provider import Capabilities, ChatRequest, Chunk, Decoder, HTTPRequest, ResponseHead
 from agentkit.providers._json import as_dict, as_list, loads
 from agentkit.providers._switch import thinking_switch
-from agentkit.providers.openai_chat import Dialect, ErrorReader, OpenAIChat
+from agentkit.providers.openai_chat import Dialect, ErrorReader, OpenAIChat, shown_url
 
 __all__ = ["ACCENT", "THINKING_FLOOR", "URL", "PixiGPT", "pixigpt"]
 
@@ -64,7 +64,7 @@ def _opening_of(provider: PixiGPT) -> Message:
 class PixiGPT:
     """The service, or a stand-in for it at another address."""
 
-    base_url: str = field(default=URL, converter=_base_url)
+    base_url: str = field(default=URL, converter=_base_url, repr=lambda url: repr(shown_url(url)))
     api_key: str | None = field(default=None, repr=False)
     model: str = "pixi"
     """For the records of a conversation; the service is not told."""

@@ -35,6 +35,7 @@ from agentkit.providers._errors import Facts
 from agentkit.providers._json import as_dict, as_list, dumps, loads, utf8
 from agentkit.providers._plain_text import merged, wires_of
 from agentkit.providers._switch import thinking_switch
+from agentkit.providers.openai_chat import shown_url
 from agentkit.providers.pixigpt import THINKING_FLOOR, URL, OnSystem, PixiGPT, check_on_system, raised, split_thinking
 from agentkit.usage import FinishReason
 
@@ -59,7 +60,7 @@ def _chat_of(provider: PixiThreads) -> PixiGPT:
 class PixiThreads:
     """The service with one of its assistants, whose id is the name of the model."""
 
-    base_url: str = URL
+    base_url: str = field(default=URL, repr=lambda url: repr(shown_url(url)))
     api_key: str | None = field(default=None, repr=False)
     model: str = ""
     """The assistant of a conversation that is given this value."""

@@ -57,3 +57,11 @@ def test_asking_for_the_package_loads_no_backend() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", [name for name in providers.provider_names() if name != "sim"])
+def test_no_secret_of_its_settings_is_shown(name: str) -> None:
+    provider = providers.get_provider(name, base_url="http://ann:tops3cret@host/v1", api_key="sk-very-secret")
+    assert "http://ann:***@host" in repr(provider)
+    assert "tops3cret" not in repr(provider)
+    assert "sk-very-secret" not in repr(provider)
