@@ -77,9 +77,8 @@ def _failures(found: Tally) -> None:
 
 def _repeats() -> None:
     lost, every = deleted()
-    print(
-        f"\nthe same said several times in a row, cut at each place: {sum(lost.values())} of {sum(every.values())} deleted"
-    )
+    total = f"{sum(lost.values())} of {sum(every.values())}"
+    print(f"\nthe same said several times in a row, cut at each place: {total} lose some")
     for (name, times), count in lost.items():
         if count:
             print(f"  {name}, {times} times: {count} of {every[name, times]}")
