@@ -35,6 +35,8 @@ class Capabilities:
     reasoning_in: bool = True
     """Thinking of earlier messages can be given back."""
     usage: bool = True
+    counts: bool = False
+    """The server counts the tokens of a chat that is not yet sent: see `agentkit.counters.remote`."""
     max_tokens: bool = True
     json_mode: bool = True
     """The reply can be bound to a JSON schema."""

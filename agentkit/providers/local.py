@@ -19,6 +19,7 @@ EFFORTS = frozenset({"low", "medium", "high"})
 
 _LOCAL = Capabilities(repeatable=True)
 """A repeated request costs time only."""
+_COUNTING = evolve(_LOCAL, counts=True)
 
 
 def template(dialect: Dialect) -> Dialect:
@@ -28,16 +29,16 @@ def template(dialect: Dialect) -> Dialect:
 
 
 _VLLM = Dialect(
-    capabilities=evolve(_LOCAL, prefix=True, repeats_prefix=False),
+    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=False),
     efforts=EFFORTS,
     continues={"continue_final_message": True, "add_generation_prompt": False},
 )
 # for gpt-oss the flags are ignored without a word: a new answer begins
-VLLM = evolve(_VLLM, gpt_oss=evolve(_VLLM, capabilities=_LOCAL, continues={}, one_system=True, cleans=True))
+VLLM = evolve(_VLLM, gpt_oss=evolve(_VLLM, capabilities=_COUNTING, continues={}, one_system=True, cleans=True))
 
 # a trailing assistant message is continued by itself, and then always repeated; with the flags only where not streamed
 _LLAMACPP = Dialect(
-    capabilities=evolve(_LOCAL, prefix=True, repeats_prefix=True),
+    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=True),
     writes_reasoning=("reasoning_content",),
     efforts=EFFORTS,
     leaks=frozenset({"tokens"}),
@@ -66,12 +67,12 @@ LMSTUDIO = evolve(_LMSTUDIO, gpt_oss=evolve(_LMSTUDIO, one_system=True, cleans=T
 
 # without the flag the trailing assistant message becomes one of the user
 _SGLANG = Dialect(
-    capabilities=evolve(_LOCAL, prefix=True),
+    capabilities=evolve(_COUNTING, prefix=True),
     writes_reasoning=("reasoning_content",),
     efforts=EFFORTS,
     continues={"continue_final_message": True},
 )
-SGLANG = evolve(_SGLANG, gpt_oss=template(evolve(_SGLANG, capabilities=_LOCAL, continues={})))
+SGLANG = evolve(_SGLANG, gpt_oss=template(evolve(_SGLANG, capabilities=_COUNTING, continues={})))
 
 # counts come without being asked for; what it does not know is refused, or ignored without a word
 _TRANSFORMERS = Dialect(

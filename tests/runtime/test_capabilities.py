@@ -29,6 +29,7 @@ from agentkit import (
     assistant,
     user,
 )
+from agentkit.counters import remote
 from agentkit.messages import Message, Reasoning
 from agentkit.provider import (
     CallDelta,
@@ -38,6 +39,7 @@ from agentkit.provider import (
     Exchanging,
     Fault,
     Finish,
+    HTTPRequest,
     Provider,
     ResponseHead,
     UsageReport,
@@ -181,6 +183,29 @@ def test_usage_is_the_backends_own_or_said_to_be_estimated(subject: Subject) -> 
     usage = events[-1].reply.usage
     assert usage.estimated is not subject.can.usage
     assert usage.output_tokens > 0
+
+
+def test_whether_a_server_counts_what_is_not_yet_sent(single: Subject) -> None:
+    simulator, said = single.simulator(), (user("write 12 words"),)
+    chat = single.provider().encode(ChatRequest(model=single.model, messages=said))
+
+    def answer(wire: HTTPRequest) -> bytes:
+        path = "/" + wire.url.removeprefix("sim://").partition("/")[2]
+        body = simulator.handle(wire.method, path, dict(wire.headers), wire.body).body
+        return b"".join(item for item in body if isinstance(item, bytes))
+
+    wire = remote.count_request(single.backend, chat)
+    assert (wire is not None) is single.can.counts
+    if wire is None:
+        return
+    counted = remote.counted(answer(wire))
+    if counted is None:
+        assert single.profile == "llamacpp-2025"
+        rendered = remote.tokenize_request(chat, answer(remote.template_request(chat)))
+        assert rendered is not None
+        counted = remote.counted(answer(rendered))
+    assert counted is not None
+    assert counted > 0
 
 
 def test_thinking_comes_apart_from_the_text(subject: Subject) -> None:
