@@ -26,6 +26,7 @@ class Builder:
         "_calls",
         "_details",
         "_from",
+        "_joined",
         "_kept_before",
         "_lengths",
         "_provider",
@@ -79,6 +80,8 @@ class Builder:
         self._provider = self._backend = ""
         self._strategy = "first"
         self._told: set[Notice] = set()
+        self._joined = ("", 0)
+        """The text of the first so many pieces."""
 
     def begin(self, provider: str, backend: str, strategy: str) -> None:
         """Another attempt at the same reply; a call that the last one left unfinished is forgotten."""
@@ -157,6 +160,14 @@ class Builder:
         self.heard += added
 
     @property
+    def said(self) -> str:
+        """All the text; what was joined once is not joined again, piece by piece."""
+        text, pieces = self._joined
+        if pieces < len(self.text):
+            self._joined = text, _ = text + "".join(self.text[pieces:]), len(self.text)
+        return text
+
+    @property
     def has_output(self) -> bool:
         """Something of the reply has been delivered."""
         return bool(self.text or self.reasoning or self._calls)
@@ -188,7 +199,7 @@ class Builder:
             meta[self._provider] = {**meta.get(self._provider, {}), "finish_reason": self.finish.raw}
         if interrupted:
             meta["agentkit"] = {"interrupted": True}
-        return Message("assistant", reply_parts("".join(self.text), "".join(self.reasoning), calls), meta)
+        return Message("assistant", reply_parts(self.said, "".join(self.reasoning), calls), meta)
 
     @property
     def finish_reason(self) -> FinishReason:

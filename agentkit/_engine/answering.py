@@ -12,7 +12,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import detected, exchanged
-from agentkit._engine.seam import Joint, Strategy, strategy_name
+from agentkit._engine.seam import Joint, Native, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
@@ -21,6 +21,9 @@ from agentkit.provider import Adapting, ChatRequest, Detecting, Exchanging
 from agentkit.usage import FinishReason
 
 _NO_WAY = "no way of continuing works with this backend"
+_FEW = 256
+_TOO_LONG = "the reply has outgrown the window, and no way of continuing is left that goes beyond it"
+_INSTEAD = "its beginning, an outline and its end go along"
 
 
 def answered(task: Task, journal: Journal, builder: Builder, course: Course, *, resumed: bool) -> Flow[None]:
@@ -84,6 +87,8 @@ class _Attempts:
         self._again = "restart" if resumed else "first"
         self._began: float | None = None
         self._taught = False
+        self._outgrown = False
+        """The reply is too long for this backend to be given all of it."""
 
     def with_(self, line: Line) -> Flow[None]:
         """Ask until the reply is whole or there is a reason to stop.
@@ -96,9 +101,15 @@ class _Attempts:
             line = yield from detected(line, line.provider, self._builder.turn_id)
         reason: str | None = None
         while True:
-            approach = yield from self._approach(line)
+            try:
+                approach = yield from self._approach(line)
+            except ContextOverflow as error:
+                reason = self._kept(error)
+                if (yield from self._is_over(line, reason, lost=True)):
+                    return
+                continue
             if approach is None:
-                self._course.stopped = _NO_WAY
+                self._course.stopped = _TOO_LONG if self._outgrown else _NO_WAY
                 return
             if reason is not None:
                 yield from self._announced(approach, reason)
@@ -108,7 +119,10 @@ class _Attempts:
                 continue
             reason = lost or self._course.cut(line, self._builder)
             self._builder.end()
-            if reason is None or (yield from self._is_over(line, reason, lost=bool(lost))):
+            if self._journal.last_desk is not None:
+                self._journal.last_desk.answered(self._builder.reported, None)
+            self._taught = False
+            if reason is None or (yield from self._is_over(line, reason, lost=bool(lost) or self._is_crowded(line))):
                 return
 
     def _one(self, line: Line, approach: Approach) -> Flow[str | None]:
@@ -194,6 +208,15 @@ class _Attempts:
         line.learnt.window = window or line.learnt.window
         return True
 
+    def _is_crowded(self, line: Line) -> bool:
+        """The limit was met after hardly a word: the prompt has filled a window that nobody told; now it is known."""
+        usage, cap = self._builder.reported, self._course.options.max_tokens or _FEW
+        if self._builder.finish_reason is not FinishReason.LENGTH or usage is None or usage.input_tokens < _FEW:
+            return False
+        if not self._course.attempts or usage.output_tokens >= min(cap, _FEW) // 4:
+            return False
+        return self._journal.desk(line.backend).crowded(usage.input_tokens + usage.output_tokens)
+
     def _change(self, line: Line, error: AgentKitError) -> str | None:
         """Do without what the server has just refused, from now on; what that is, in words."""
         provider = line.provider
@@ -212,12 +235,26 @@ class _Attempts:
             return Approach(
                 (yield from self._outfit.request(line, course.options, ())), "again" if course.attempts else self._again
             )
-        strategy = course.strategy(line, partial.text)
+        return (yield from self._onward(line, partial))
+
+    def _onward(self, line: Line, partial: Message) -> Flow[Approach | None]:
+        course, sent, after = self._course, partial, tuple[Message, ...]()
+        strategy = course.strategy(line, partial.text, whole=not self._outgrown)
+        if isinstance(strategy, Native):
+            sent = yield from self._outfit.beginning(line, course.options, partial)
+            if sent is not partial:
+                self._outgrown = True
+                strategy = course.strategy(line, partial.text, whole=False)
         if strategy is None:
             return None
         instruction = course.instruction(strategy, partial.text)
-        asked = (partial,) if instruction is None else (partial, user(instruction))
-        request = yield from self._outfit.request(line, course.options, asked)
+        if instruction is not None:
+            after = (user(instruction),)
+            sent = yield from self._outfit.beginning(line, course.options, partial, after, long=self._outgrown)
+        if sent.text != partial.text:
+            self._outgrown = True
+            yield from self._builder.news((Notice(f"the reply has outgrown the window of {line.backend}: {_INSTEAD}"),))
+        request = yield from self._outfit.request(line, course.options, (sent, *after))
         return Approach(evolve(request, prefix=instruction is None), strategy_name(strategy), strategy, partial, course)
 
 

@@ -97,7 +97,7 @@ class Course:
         reason, can = builder.finish_reason, line.provider.capabilities(line.model)
         if reason is FinishReason.LENGTH:
             return "the backend's limit of tokens"
-        text = "".join(builder.text)
+        text = builder.said
         if not self.settings.detect or not text:
             return None
         shape = self.follow(text)
@@ -118,7 +118,7 @@ class Course:
         """
         if not self.settings.max_attempts:
             return ""
-        text = "".join(builder.text)
+        text = builder.said
         added, self._from = text[self._from :], len(text)
         call_is_cut = any(map(is_cut, builder.calls()))
         wordless = not text or call_is_cut
@@ -173,7 +173,7 @@ class Course:
             max_attempts=self.settings.max_attempts,
             strategy=strategy,
             reason=reason,
-            text="".join(builder.text),
+            text=builder.said,
             usage=builder.spent,
         )
 

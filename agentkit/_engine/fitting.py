@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from attrs import evolve, field, frozen
 
 from agentkit._engine.history import History
-from agentkit._engine.plan import Plan, plan
+from agentkit._engine.plan import Plan, left, plan
 from agentkit._engine.plan_outline import Outline, sum_of
-from agentkit._engine.plan_refusal import lesson
+from agentkit._engine.plan_refusal import LESS, lesson
 from agentkit._engine.plan_terms import Terms, answered
 from agentkit.context import ContextPolicy
 from agentkit.errors import ContextOverflow
@@ -89,6 +89,10 @@ class Desk:
         """Whether a plan is needed, where the prompt comes to at most so many bytes."""
         return self._plan is not None or not _is_free(terms) or (terms.room is not None and most > terms.room)
 
+    def left(self, terms: Terms, history: History) -> int | None:
+        """Tokens that a reply under way may take of the prompt; None where there is no limit."""
+        return left(terms, history, None if self._plan is None else self._plan.state)
+
     def fit(self, terms: Terms, history: History) -> Fitted:
         """The messages that go along.
 
@@ -110,7 +114,14 @@ class Desk:
 
     def _planned(self, terms: Terms, history: History) -> Fitted:
         self._last = terms, history
-        self._plan = made = plan(terms, history, None if self._before is None else self._before.state)
+        before = None if self._before is None else self._before.state
+        try:
+            made = plan(terms, history, before)
+        except ContextOverflow:
+            if terms.summary is None:
+                raise
+            made = plan(evolve(terms, summary=None), history, before)
+        self._plan = made
         return Fitted(messages=made.messages, tokens=made.manifest.tokens.value, plan=made)
 
     def learn(self, error: ContextOverflow) -> int | None:
@@ -124,6 +135,14 @@ class Desk:
         self._plan = evolve(made, state=found.state)
         self.at_most = found.terms.at_most
         return found.window
+
+    def crowded(self, tokens: int) -> bool:
+        """Prompt and reply came to so many tokens, and there was no room for more: prompts leave some from now on."""
+        most = tokens * LESS[0] // LESS[1]
+        if self.at_most is not None and self.at_most <= most:
+            return False
+        self.at_most = most
+        return True
 
     def answered(self, usage: Usage | None, reply: Message | None) -> None:
         """The backend has answered the last request; `reply` is the message it came to, where it is all of that."""

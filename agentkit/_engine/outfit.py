@@ -11,6 +11,7 @@ from agentkit._engine.beginning import Task, write
 from agentkit._engine.fitting import SMALL, Desk, Fitted
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
+from agentkit._engine.plan_cut import cut, ends, reduced
 from agentkit._engine.plan_summary import Summary, SummaryTask
 from agentkit._engine.plan_terms import Terms
 from agentkit._engine.quiet import quiet
@@ -45,17 +46,39 @@ class Outfit:
         stream = line.provider.capabilities(line.model).stream
         return ChatRequest(model=line.model, messages=fitted.messages, options=options, stream=stream)
 
-    def _fitted(self, line: Line, options: Options, extra: tuple[Message, ...]) -> Flow[Fitted]:
+    def beginning(
+        self, line: Line, options: Options, reply: Message, after: tuple[Message, ...] = (), *, long: bool = False
+    ) -> Flow[Message]:
+        """The reply under way as it can go along before `after`: as it is, or without its middle where it is too long.
+
+        `long`: it is known to be that, and need not be counted as a whole.
+        """
         desk, history = self.journal.desk(line.backend), self.journal.history
+        terms, must_plan = yield from self._informed(line, options, (reply, *after), desk)
+        most = desk.left(evolve(terms, extra=after), history) if must_plan else None
+        if most is None:
+            return reply
+        return ends(terms.counter, reply, most) if long else reduced(terms.counter, reply, most, live=not after)
+
+    def _informed(
+        self, line: Line, options: Options, extra: tuple[Message, ...], desk: Desk
+    ) -> Flow[tuple[Terms, bool]]:
+        """What the request has to keep to, and whether that takes a plan; its counter is loaded then."""
         terms = self._terms(line, options, extra, desk)
         yield from self._measured(line, terms, desk)
         if line.learnt.window is not None:
             terms = self._terms(line, options, extra, desk)
-        if desk.must_plan(terms, desk.bytes_of(terms, history)):
+        must_plan = desk.must_plan(terms, desk.bytes_of(terms, self.journal.history))
+        if must_plan:
             yield from do(Load(terms.counter))
+        return terms, must_plan
+
+    def _fitted(self, line: Line, options: Options, extra: tuple[Message, ...]) -> Flow[Fitted]:
+        desk, history = self.journal.desk(line.backend), self.journal.history
+        terms, _ = yield from self._informed(line, options, extra, desk)
         fitted = desk.fit(terms, history)
         if fitted.plan is not None and fitted.plan.task is not None:
-            summary = yield from self._summary(line, fitted.plan.task)
+            summary = yield from self._summary(line, fitted.plan.task, terms)
             if summary is not None:
                 fitted = desk.fit_again(evolve(terms, summary=summary), history)
         if fitted.plan is not None and fitted.plan.trimmed:
@@ -90,7 +113,7 @@ class Outfit:
             learnt.window = yield from driven(line, provider.measure(line.model), Builder("window"), None)
         learnt.asked += learnt.window is None
 
-    def _summary(self, line: Line, task: SummaryTask) -> Flow[Summary | None]:
+    def _summary(self, line: Line, task: SummaryTask, terms: Terms) -> Flow[Summary | None]:
         """What the model says of what is left out; a request that is no part of the conversation, but is paid for."""
         aside = Builder(self.builder.turn_id)
         request = ChatRequest(
@@ -103,7 +126,7 @@ class Outfit:
             yield from quiet(answer_to(line, request, aside))
         aside.end()
         self.builder.spent += aside.spent
-        summary = task.summary("".join(aside.text))
+        summary = task.summary(cut(terms.counter, "".join(aside.text), task.max_tokens))
         if summary is not None:
             yield from write(self.journal, [Summarized(summary.upto, summary.text)])
         return summary

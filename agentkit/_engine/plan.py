@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from agentkit._engine.history import History
 from agentkit._engine.plan_account import account
-from agentkit._engine.plan_fit import Marks, Scales, Weight, fit
+from agentkit._engine.plan_fit import Marks, Scales, Weight, fit, groups_of
 from agentkit._engine.plan_ledger import Ledger
 from agentkit._engine.plan_outline import Outline
 from agentkit._engine.plan_selection import Selection, messages_of
@@ -69,6 +69,21 @@ def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan
         trimmed=trimmed,
         task=_task(terms, scales, before, selection) if trimmed else None,
     )
+
+
+def left(terms: Terms, history: History, state: PlanState | None = None) -> int | None:
+    """Tokens of the room that are left where all goes that can; None where the room is not known.
+
+    A long question can be shortened: it leaves half of what the instructions leave.
+    """
+    room = terms.room
+    if room is None:
+        return None
+    terms = _settled(terms, history, state)
+    scales, _ = _beginning(terms, history, state)
+    loose = (span for spans, stays in groups_of(scales.outline, Selection()) if not stays for span in spans)
+    least = scales.load(Selection().without(loose, "window")).tokens or 0
+    return max(room - least, (room - scales.fixed.upper) // 2)
 
 
 def _made_to_fit(terms: Terms, scales: Scales, selection: Selection) -> tuple[Selection, Weight]:

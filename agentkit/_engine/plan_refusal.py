@@ -8,7 +8,7 @@ from agentkit._engine.plan import Plan
 from agentkit._engine.plan_terms import PlanState, Terms
 from agentkit.errors import ContextOverflow
 
-_LESS = 3, 4
+LESS = 3, 4
 """The next prompt comes to at most three quarters of the one that was refused."""
 
 
@@ -30,7 +30,7 @@ def lesson(made: Plan, error: ContextOverflow) -> Lesson:
     if error.used is not None:
         ledger = ledger.counted(state.outline, state.held, error.used)
     used = made.manifest.tokens.value if error.used is None else error.used
-    rooms = [used * _LESS[0] // _LESS[1]]
+    rooms = [used * LESS[0] // LESS[1]]
     if error.limit is not None:
         rooms.append(error.limit - min(terms.reserve, error.limit // 2))
     return Lesson(

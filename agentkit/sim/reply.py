@@ -13,7 +13,7 @@ from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
 from agentkit.sim.thread import Thread
 
-_ANCHOR = 80
+_ANCHORS = (800, 240, 80)
 """Characters at the end of a prefix that find its place in the reply, where its beginning was shortened."""
 _SHORTEST_ANCHOR = 40
 _MORE = 60
@@ -155,9 +155,12 @@ def _tail(whole: str, said: str) -> str | None:
 
 def _anchored(whole: str, said: str) -> str | None:
     """What follows the last words of a prefix whose beginning or middle is missing."""
-    anchor = said[-_ANCHOR:]
-    place = whole.rfind(anchor) if len(anchor) >= _SHORTEST_ANCHOR else -1
-    return whole[place + len(anchor) :] if place >= 0 else None
+    for size in _ANCHORS:
+        anchor = said[-size:]
+        place = whole.rfind(anchor) if len(anchor) >= _SHORTEST_ANCHOR else -1
+        if place >= 0:
+            return whole[place + len(anchor) :]
+    return None
 
 
 def _joint(said: str, more: str) -> str:

@@ -1,0 +1,176 @@
+"""Replies larger than the window, over three runtimes: they go on, and come to what an uncut one would be."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from scenarios import Opener, collect, play
+
+from agentkit import (
+    ContextOverflow,
+    ContextPolicy,
+    Continuation,
+    Continuing,
+    Conversation,
+    Fallback,
+    Notice,
+    Options,
+    Outcome,
+    TextDelta,
+)
+from agentkit.sim import Simulator
+from agentkit.sim.profiles import PROFILES
+from agentkit.sim.text import count_tokens
+from agentkit.testing import Cut, ScriptedProvider
+
+STORY = "write 2000 words"
+WINDOW = 700
+MANY = Continuation(max_attempts=100)
+TELLING = sorted(set(PROFILES) - {"gradient", "ollama", "parallax-2025", "pixigpt"})
+"""The others do not say that a reply was cut, or write on beyond the window."""
+
+
+@cache
+def whole(order: str = STORY) -> str:
+    with Conversation(Simulator(seed=5, window=1_000_000)) as chat:
+        return chat.send(order).text
+
+
+def said(events: list[Any]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def prompts(server: Simulator) -> list[list[Any]]:
+    return [request.json["messages"] for request in server.requests if request.path.endswith("/chat/completions")]
+
+
+@pytest.mark.parametrize("profile", TELLING)
+def test_a_reply_of_many_windows(runtime: str, profile: str) -> None:
+    server = Simulator(seed=5, profile=profile, window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(server, context=ContextPolicy(window=WINDOW), continuation=MANY) as chat:
+            await chat.send("say hello")
+            events: Any = await collect(chat.stream(STORY))
+            reply = events[-1].reply
+            assert said(events) == reply.text == chat.messages[-1].text == whole()
+            assert (reply.outcome, reply.reason) == (Outcome.COMPLETE, None)
+            told = [event for event in events if isinstance(event, Notice) and "outgrown" in event.message]
+            assert len(told) == 1
+            assert {segment.strategy for segment in reply.segments} >= {"first", "echo"}
+            assert [segment.start for segment in reply.segments[1:]] == [each.end for each in reply.segments[:-1]]
+            assert (await chat.send("say on")).text == "on"
+
+    play(runtime, scenario)
+    assert server.problems == ()
+    for messages in prompts(server)[2:-1]:
+        assert [
+            messages[-3]["content"],
+            *[m["role"] for m in messages[-2:]],
+        ] == ["write 2000 words", "assistant", "user"]
+        assert whole().startswith(messages[-2]["content"][:100])
+        assert sum(count_tokens(str(message["content"])) for message in messages) < WINDOW
+    assert any("characters of this reply are left out here" in str(messages) for messages in prompts(server))
+
+
+@pytest.mark.parametrize("strategy", ["auto", "overlap"])
+def test_a_limit_besides_the_window(runtime: str, strategy: Any) -> None:
+    server = Simulator(seed=5, profile="vllm-0.33", window=WINDOW)
+    settings = Continuation(max_attempts=200, strategy=strategy)
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(server, options=Options(max_tokens=91), continuation=settings) as chat:
+            assert (await chat.send("write 900 words")).text == whole("write 900 words")
+        assert server.problems == ()
+
+    play(runtime, scenario)
+
+
+def test_a_window_that_is_learnt_in_the_middle_of_a_reply(runtime: str) -> None:
+    server = Simulator(seed=5, profile="gravixlayer", window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(server, options=Options(max_tokens=151), continuation=MANY) as chat:
+            assert (await chat.send("write 900 words")).text == whole("write 900 words")
+        assert server.problems == ()
+
+    play(runtime, scenario)
+
+
+def test_native_alone_cannot_go_beyond_the_window(runtime: str) -> None:
+    server = Simulator(seed=5, window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        settings = Continuation(strategy="native")
+        async with open_chat(server, context=ContextPolicy(window=WINDOW), continuation=settings) as chat:
+            reply = await chat.send(STORY)
+            assert reply.outcome is Outcome.TRUNCATED
+            assert "the window" in reply.reason
+            assert whole().startswith(reply.text)
+
+    play(runtime, scenario)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "return_partial"])
+def test_what_cannot_fit_ends_the_reply(runtime: str, on_error: Any) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        settings = Continuation(prompt=lambda *_: "go on, please, " * 5000, on_error=on_error)
+        provider = ScriptedProvider([Cut("One, two, three, and then"), "so on"], prefix=False)
+        async with open_chat(provider, continuation=settings, context=ContextPolicy(window=2000)) as chat:
+            if on_error == "raise":
+                with pytest.raises(ContextOverflow) as caught:
+                    await chat.send("count")
+                reply: Any = caught.value.reply
+            else:
+                reply = await chat.send("count")
+                assert isinstance(reply.error, ContextOverflow)
+                assert "window" in reply.reason
+            assert reply.text == "One, two, three, and then" == chat.messages[-1].text
+            assert len(provider.requests) == 1
+            assert (await chat.send("say")).text == "so on"
+
+    play(runtime, scenario)
+
+
+def test_the_rest_comes_from_a_backend_with_a_smaller_window(runtime: str) -> None:
+    large = Simulator(seed=5, window=100_000)
+    small = Simulator(seed=5, profile="vllm-0.33", window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        way = Fallback(after_output="continue")
+        async with open_chat([large, small], fallback=way, continuation=MANY) as chat:
+            large.script([f"drop after 1200 words, {STORY}"])
+            events: Any = await collect(chat.stream(STORY))
+            assert said(events) == events[-1].reply.text == whole()
+        assert small.problems == ()
+
+    play(runtime, scenario)
+
+
+def test_a_reply_that_was_stopped_far_beyond_the_window_is_finished(runtime: str, store: str) -> None:
+    from agentkit.stores.memory import MemoryStore
+
+    kept: Any = MemoryStore() if store == "memory" else store
+    settings = {"store": kept, "name": "long", "continuation": MANY}
+    server = Simulator(seed=5, profile="llamacpp-2026", window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(server, **settings) as chat:
+            turn: Any = chat.stream(STORY)
+            async with turn:
+                async for event in turn:
+                    if isinstance(event, Continuing) and event.attempt == 4:
+                        turn.stop()
+            text = chat.messages[-1].text
+            assert len(text) > 6 * WINDOW
+            assert whole().startswith(text)
+        async with open_chat(server, **settings) as chat:
+            reply = await chat.resume()
+            assert reply.text == chat.messages[-1].text == whole()
+            assert (reply.segments[0].start, reply.segments[-1].end) == (0, len(whole()))
+            assert reply.usage.requests == len(reply.segments)
+        assert server.problems == ()
+
+    play(runtime, scenario)
