@@ -1,10 +1,10 @@
 """Run the tests of this checkout, with nothing but Python and pip at hand.
 
     python3 tests/run.py            the whole suite
-    python3 tests/run.py gates      format, lint, types, import contracts, and the coverage of the last "measured" run
-    python3 tests/run.py measured   the whole suite, with its coverage
-    python3 tests/run.py tests -k sqlite    what follows "tests" or "measured" goes to pytest
+    python3 tests/run.py gates      format, lint, types, import contracts, and the coverage of the last measured run
+    python3 tests/run.py tests -k sqlite    what follows "tests" goes to pytest
 
+With MEASURE=1 in the environment, the coverage of the tests is written down for the gates.
 The first call makes an environment under .tools and installs what pyproject.toml names. Standard library only.
 """
 
@@ -21,15 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE = "agentkit/_engine/*,agentkit/providers/*,agentkit/codec/*,agentkit/counters/*,agentkit/*.py"
 SUITE = ("-m", "pytest", "-n", "4")
 """More workers than cores: many tests wait."""
-NOT_PURE = "agentkit/testing.py,agentkit/config.py,agentkit/conversation.py,agentkit/discovery.py,agentkit/__main__.py"
+NOT_PURE = "agentkit/_face.py,agentkit/config.py,agentkit/conversation.py,agentkit/discovery.py,agentkit/__main__.py"
 
 
 def main(arguments: list[str]) -> int:
     what, *rest = arguments or ["tests"]
     if what == "tests":
-        return _run([str(environment(("test",))), *SUITE, *rest])
-    if what == "measured":
-        return _run([str(environment(("test",))), *SUITE, "-n", "3", "--cov", "--cov-report=", *rest])
+        measured = ("--cov", "--cov-report=") if os.environ.get("MEASURE") else ()
+        return _run([str(environment(("test",))), *SUITE, *measured, *rest])
     if what == "gates":
         return run_gates(environment(("test", "lint")))
     print(__doc__)
