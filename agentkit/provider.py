@@ -79,6 +79,8 @@ class HTTPRequest:
     notices: tuple[Notice, ...] = ()
     """What the backend lacks and the request therefore does without."""
     repeatable: bool = False
+    once: bool = False
+    """A refusal is the last word: the backend has tried for long by itself."""
 
 
 @frozen

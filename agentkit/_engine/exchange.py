@@ -32,7 +32,11 @@ def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Call
 
     tokens = _rough_tokens(line, wire, request) if line.rate_limited else 0
     yield from persistent(
-        line, builder, repeatable=wire.repeatable, attempt=partial(reserved, line, builder, tokens, attempt)
+        line,
+        builder,
+        repeatable=wire.repeatable,
+        once=wire.once,
+        attempt=partial(reserved, line, builder, tokens, attempt),
     )
 
 

@@ -77,8 +77,10 @@ class Line:
         return evolve(self, provider=learnt.provider, model=learnt.model or self.model)
 
 
-def persistent(line: Line, builder: Builder, *, repeatable: bool, attempt: Callable[[], Flow[T]]) -> Flow[T]:
-    """Make an attempt again and again, where and as long as that is safe.
+def persistent(
+    line: Line, builder: Builder, *, repeatable: bool, attempt: Callable[[], Flow[T]], once: bool = False
+) -> Flow[T]:
+    """Make an attempt again and again, where and as long as that is safe; `once`: a refusal is the last word.
 
     Raises:
         TransportError, ProviderError: after the last attempt.
@@ -88,6 +90,8 @@ def persistent(line: Line, builder: Builder, *, repeatable: bool, attempt: Calla
         try:
             return (yield from attempt())
         except (TransportError, ProviderError) as error:
+            if once and isinstance(error, ProviderError):
+                raise
             delay = delay_before_retry(
                 line.retry, number, error, shown=builder.shown, repeatable=repeatable, turn_id=builder.turn_id
             )

@@ -68,6 +68,8 @@ class Dialect:
     """What is cleaned out of the text of a reply."""
     cleans: bool = False
     """Harmony tokens are cleaned out of the assistant's text that goes back."""
+    once: bool = False
+    """A refusal for load comes after the server has tried for long: the request is not sent again."""
     lists_models: bool = False
     """Mostly a server of one's own with one model, which can be asked for where none is named."""
     gpt_oss: Dialect | None = None

@@ -141,6 +141,7 @@ class OpenAIChat:
             body=body_of(fields, messages_of(request, dialect)),
             notices=notices,
             repeatable=dialect.capabilities.repeatable,
+            once=dialect.once,
         )
 
     def decoder(self, head: ResponseHead, /, *, max_line: int) -> Decoder:

@@ -19,6 +19,7 @@ PARALLAX = Dialect(
     one_system=True,
     leaks=frozenset({"think", "tokens"}),
     cleans=True,
+    once=True,
     lists_models=True,
 )
 

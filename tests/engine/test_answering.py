@@ -19,12 +19,14 @@ from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
 from agentkit.errors import (
     AgentKitError,
     BadRequest,
+    ConnectError,
     ConnectionLost,
     JobFailed,
     LimitExceeded,
     NotConfigured,
     ProtocolError,
     ProviderError,
+    RateLimited,
 )
 from agentkit.errors import TimeoutError as LimitReached
 from agentkit.events import Notice, ReasoningDelta, Retrying, TextDelta
@@ -44,6 +46,7 @@ from agentkit.provider import (
     Wait,
     ask,
 )
+from agentkit.providers import get_provider
 from agentkit.providers.openai_chat import SIM, OpenAIChat
 from agentkit.store import TurnStarted
 from agentkit.usage import FinishReason, Outcome, Usage
@@ -290,6 +293,16 @@ def test_a_setting_that_is_refused_is_left_out_from_then_on() -> None:
 def test_another_refusal_is_an_error() -> None:
     with pytest.raises(BadRequest):
         Stage(refusal(400, b'{"error": {"message": "no such thing"}}')).run(turn(task(), Journal()))
+
+
+def test_a_backend_that_has_tried_for_long_is_not_asked_again_after_a_refusal() -> None:
+    parallax = get_provider("parallax", base_url="http://127.0.0.1:1")
+    stage = Stage(refusal(429))
+    with pytest.raises(RateLimited):
+        stage.run(turn(task(line={"provider": parallax}), Journal()))
+    assert stage.kinds.count("Open") == 1
+    stage = Stage([ConnectError("refused"), SSE, delta("Hi") + finish()])
+    assert stage.run(turn(task(line={"provider": parallax}), Journal())).text == "Hi"
 
 
 # --- several backends
