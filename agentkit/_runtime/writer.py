@@ -121,8 +121,6 @@ class Writer:
 
     def written(self) -> Written:
         """What it came to."""
-        if self._trouble is not None:
-            raise self._trouble
         work = self._work
         self._tell(len(work.chapters), work.words, work.titles[-1])
         reason = self._stopped or work.shortcoming

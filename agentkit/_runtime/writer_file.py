@@ -98,13 +98,10 @@ class PageFile:
     def _found(self, order: Order, text: str) -> tuple[int, int]:
         """Where the text begins, and how many bytes of it are there. A file that is gone or empty is begun anew."""
         size = os.fstat(self._handle).st_size
-        if not size:
-            self._lead = ""
-            return 0, 0
-        if size >= order.begins:
-            held = _read(self._handle, order.begins)
-            if self._encoded(text).startswith(held):
-                return order.begins, len(held)
+        for begins, lead in ((order.begins, order.lead), (0, "")):
+            self._lead = lead
+            if begins <= size and self._encoded(text).startswith(held := _read(self._handle, begins)):
+                return begins, len(held)
         raise InvalidInput(
             f"{self._path!r} was changed since: it does not hold the beginning of this text any more. "
             "Move it away, and the whole text is written anew from the conversation, without a request"

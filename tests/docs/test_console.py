@@ -15,7 +15,7 @@ import pytest
 from attrs import frozen
 from fences import ROOT, fences
 
-PAGES = ("command", "configuration", "simulator")
+PAGES = ("command", "configuration", "simulator", "writing")
 SERVES = re.compile(r"agentkit sim serve\b")
 """Runs until it is interrupted: its first lines are compared, then it is interrupted."""
 NOT_RUN = {

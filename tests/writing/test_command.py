@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -160,6 +161,40 @@ def test_on_a_terminal_the_progress_is_one_line_and_ctrl_c_tells_how_to_go_on(tm
     whole = (tmp_path / "guide.md").read_text(encoding="utf-8")
     assert whole.startswith(held)
     assert len(whole.split()) == 5000
+
+
+class Watched(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_the_line_is_written_anew_where_the_terminal_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stderr", shown := Watched())
+    assert main(["write", "-m", "sim", "A guide", "--words", "100", "-o", "x.md"]) == 0
+    assert ("\r  chapter 1/1, 0 of 100 words\x1b[K" in shown.getvalue()) == (term == "xterm")
+    assert ("  chapter 1/1, 0 of 100 words\n" in shown.getvalue()) == (term == "dumb")
+
+
+def test_an_interruption_is_code_130(call, tmp_path: Path) -> None:
+    def press(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, press)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        done = call("-m", "sim", "A guide", "--words", "90000", "--pace", "0.002", "-o", "x.md", "--no-outline")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert done.code == 130
+    assert "stopped; x.md keeps what came. Go on: agentkit write --resume" in done.err
+    assert (tmp_path / "x.md").read_text(encoding="utf-8")
 
 
 def read_until(terminal: int, wanted: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -84,6 +85,23 @@ def test_a_file_that_ends_within_a_character_is_brought_up_to_date(tmp_path: Pat
     page.bring_to("Caf", durable=True)
     page.close()
     assert into.read_text(encoding="utf-8") == "Caf\N{LATIN SMALL LETTER E WITH ACUTE} au lait"
+
+
+def test_a_disk_that_is_full_leaves_whole_characters(tmp_path: Path) -> None:
+    into, text = tmp_path / "guide.md", "\N{SNOWMAN}" * 4
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    page = PageFile(Order(work="w", task="t", words=9, into=str(into)), text)
+    for most in (2, 7):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+        try:
+            with pytest.raises(StoreError, match="cannot write to"):
+                page.bring_to(text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert into.read_text(encoding="utf-8") == "\N{SNOWMAN}" * (most // 3)
+    page.bring_to(text, durable=True)
+    page.close()
+    assert into.read_text(encoding="utf-8") == text
 
 
 def test_text_is_in_the_file_soon_also_while_nothing_more_comes(tmp_path: Path) -> None:

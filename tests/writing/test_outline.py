@@ -34,7 +34,8 @@ def test_titles_are_found_in_every_form(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "I cannot do that.", "1. Only one", "[1, 2", "[" * 100_000, "Some\n\nprose here."]
+    "said",
+    ["", "I cannot do that.", "1. Only one", "[1, 2", "[" * 100_000 + "]", "[oops]", "{}", "Some\n\nprose here."],
 )
 def test_what_is_no_list_gives_no_titles(said: str) -> None:
     assert titles_in(said) == ()

@@ -177,6 +177,35 @@ def test_a_model_that_has_no_more_to_say_is_left_alone(runtime: str) -> None:
     play(runtime, scenario)
 
 
+def test_more_is_asked_for_a_few_times_only(runtime: str) -> None:
+    provider = ScriptedProvider([prose(20)] * 10)
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(provider) as chat:
+            written = await chat.write(TASK, words=600, outline=["One", "Two"])
+            assert (written.words, written.outcome, len(provider.requests)) == (200, Outcome.TRUNCATED, 10)
+
+    play(runtime, scenario)
+
+
+def test_an_outline_that_broke_off_is_finished_first(runtime: str, store: Any, simulator: Simulator) -> None:
+    task = f"{TASK}, drop after 8 words"
+
+    async def scenario(open_chat: Opener) -> None:
+        for _ in range(2):
+            async with open_chat(simulator, store=store, name="guide") as chat:
+                with pytest.raises(TransportError):
+                    await chat.write(task, words=200, outline=True)
+        async with open_chat(simulator, store=store, name="guide") as chat:
+            written = await chat.write(task, words=200, outline=True)
+            said = [message.text for message in chat.messages]
+            assert sum("Give only its outline" in text for text in said) == 1
+            assert len(said[1].split()) > 8
+            assert (written.words, len(said)) == (200, 4)
+
+    play(runtime, scenario)
+
+
 def test_a_chapter_that_stays_cut_is_told(runtime: str) -> None:
     provider = ScriptedProvider([Cut(prose(90)), Cut(""), prose(100), prose(100)])
 
@@ -304,6 +333,15 @@ def test_a_file_that_holds_something_else_is_refused_before_anything_is_asked(ru
             assert into.read_text(encoding="utf-8") == f"My notes\n\n{written.text}"
             other = await chat.write("Another text", words=60, into=into, append=True)
             assert into.read_text(encoding="utf-8") == f"My notes\n\n{written.text}\n{other.text}"
+
+        into.unlink()
+        async with open_chat(simulator, name="other") as chat:
+            into.write_text("Mine", encoding="utf-8")
+            written = await chat.write(TASK, words=60, into=into, append=True)
+            into.unlink()
+            for _ in range(2):
+                await chat.write()
+                assert into.read_text(encoding="utf-8") == written.text, "begun anew, since it is gone"
 
     play(runtime, scenario)
 
