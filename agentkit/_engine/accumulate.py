@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
@@ -192,8 +193,10 @@ class Builder:
 
     def message(self, *, interrupted: bool = False) -> Message:
         """The message as it stands; what was cut is marked, and a call that was cut is left out."""
-        whole = not interrupted and self.finish_reason is not FinishReason.LENGTH
-        calls = () if interrupted else tuple(call for call in self.calls() if whole or not call.broken)
+        cut = self.finish_reason is FinishReason.LENGTH
+        calls = (
+            () if interrupted else tuple(call for call in self.calls() if not (is_cut(call) or (cut and call.broken)))
+        )
         meta: dict[str, Mapping[str, Any]] = {name: dict(values) for name, values in self._details.items()}
         if self.finish is not None and self.finish.raw is not None:
             meta[self._provider] = {**meta.get(self._provider, {}), "finish_reason": self.finish.raw}
@@ -204,6 +207,20 @@ class Builder:
     @property
     def finish_reason(self) -> FinishReason:
         return self.finish.reason if self.finish is not None else FinishReason.UNKNOWN
+
+
+def is_cut(call: ToolCall) -> bool:
+    """The arguments end before their end. What is wrong in another way is the model's mistake, and it is told so."""
+    if call.raw is None or not call.broken:
+        return False
+    text = call.raw.rstrip()
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text) or error.msg.startswith("Unterminated string")
+    except RecursionError:
+        pass
+    return False
 
 
 def reply_parts(text: str, reasoning: str, calls: tuple[ToolCall, ...] = ()) -> tuple[Part, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from typing import cast
 
 from attrs import evolve
 
-from agentkit._engine.accumulate import Builder
+from agentkit._engine.accumulate import Builder, is_cut
 from agentkit._engine.line import Line
 from agentkit._engine.seam import Echo, Native, Overlap, Shape, Strategy, rungs, strategy_name
 from agentkit._engine.seam.guards import no_progress, repetition
@@ -16,7 +15,6 @@ from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_i
 from agentkit._engine.seam.truncation import truncation
 from agentkit.continuation import ON_ERROR, Continuation, OnError, Progress
 from agentkit.errors import AgentKitError, InvalidInput, ProtocolError, TransportError
-from agentkit.messages import ToolCall
 from agentkit.options import Options
 from agentkit.provider import Capabilities
 from agentkit.usage import FinishReason
@@ -203,20 +201,6 @@ def _larger(cap: int, line: Line, builder: Builder) -> int:
     window = line.learnt.window or can.window
     left = None if window is None else (window - builder.expected) * 3 // 4
     return max(cap, min(each for each in (max(cap * 4, _LEAST_CAP), can.max_output, left) if each is not None))
-
-
-def is_cut(call: ToolCall) -> bool:
-    """The arguments end before their end. What is wrong in another way is the model's mistake, and it is told so."""
-    if call.raw is None or not call.broken:
-        return False
-    text = call.raw.rstrip()
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.pos >= len(text) or error.msg.startswith("Unterminated string")
-    except RecursionError:
-        pass
-    return False
 
 
 def _cap(options: Options, can: Capabilities) -> int | None:
