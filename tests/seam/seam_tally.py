@@ -71,10 +71,20 @@ def complete_texts() -> list[tuple[str, str]]:
     for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("agentkit/**/*.py")]):
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".md":
-            found += [(path.name, f"## {part}") for part in text.split("\n## ")]
+            found += [(path.name, part) for part in _parts(text)]
         else:
             found += [(path.name, text), (path.name, f"Here it is:\n\n```python\n{text}```\n\nIt is done.")]
     return found
+
+
+def _parts(page: str) -> list[str]:
+    """A page by its headings; one that is a line of code does not count."""
+    parts = [""]
+    for line in page.split("\n"):
+        if line.startswith("## ") and parts[-1].count("\n```") % 2 == 0:
+            parts.append("")
+        parts[-1] += f"\n{line}"
+    return parts
 
 
 def taken_for_cut() -> tuple[list[tuple[str, str]], int]:

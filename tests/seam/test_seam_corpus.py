@@ -29,7 +29,7 @@ def test_what_must_hold_of_joined_replies() -> None:
     assert percent("overlap", ("exact",)) >= 99.8
     for strategy in ("native", "echo", "overlap"):
         assert set(found.row(strategy, "silence")) == {"guarded"}
-        assert set(found.row(strategy, "loop")) == {"guarded"}
+        assert set(found.row(strategy, "loop")) <= {"guarded", "reported"}
         assert found.row(strategy, "paraphrase")["reported"] >= 0.95 * found.row(strategy, "paraphrase").total()
 
 
