@@ -14,7 +14,7 @@ from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import detected, exchanged
 from agentkit._engine.seam import Joint, Native, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
-from agentkit.errors import AgentKitError, ContextOverflow, ProviderError, ServerError
+from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
 from agentkit.messages import Message, user
 from agentkit.provider import Adapting, ChatRequest, Detecting, Exchanging
@@ -59,12 +59,19 @@ def _in_order(task: Task) -> Flow[list[Line]]:
 
 def _failed(task: Task, line: Line, error: AgentKitError) -> Flow[None]:
     """Count the failure; after some in a row the backend is left alone for a while."""
+    if isinstance(line.provider, Detecting) and _is_gone(error):
+        line.learnt.provider = None
     if len(task.lines) == 1 or not isinstance(error, task.fallback.errors):
         return
     line.learnt.failures += 1
     if line.learnt.failures >= task.fallback.threshold:
         now = yield from do(Now())
         line.learnt.rests_until = now + task.fallback.cool_down
+
+
+def _is_gone(error: AgentKitError) -> bool:
+    """What was known of the server may no longer hold: it is away, or has another model or another kind by now."""
+    return isinstance(error, ConnectError) or (isinstance(error, BadRequest) and error.status == 404)  # noqa: PLR2004
 
 
 def _may_leave(task: Task, builder: Builder, error: AgentKitError) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 from stepping import PROVIDER, SSE, Journal, Stage, delta, finish, task
 
-from agentkit._engine.course import is_cut
+from agentkit._engine.accumulate import is_cut
 from agentkit._engine.line import Learnt, Line
 from agentkit._engine.rounds import detected
 from agentkit._engine.turn import turn
@@ -52,6 +52,7 @@ from agentkit.store import TurnStarted
 from agentkit.usage import FinishReason, Outcome, Usage
 
 JSON = ResponseHead(200, {"content-type": "application/json"})
+ONCE = RetryPolicy(max_attempts=1)
 GET = HTTPRequest(method="GET", url="http://127.0.0.1:1/job", repeatable=True)
 POST = HTTPRequest(method="POST", url="http://127.0.0.1:1/job", body=b"12345678")
 
@@ -267,6 +268,21 @@ def test_of_several_at_once_one_asks_and_the_others_wait_for_it(fails: bool) -> 
     assert (reply.text, reply.segments[0].backend) == ("Hi", "openai/served")
     assert stage.kinds.count("Open") == 1 + fails
     assert not line.learnt.asking
+
+
+def test_a_server_that_no_longer_has_its_model_is_asked_anew_at_the_next_turn() -> None:
+    asked, journal = task(line={"provider": ASKING, "model": ""}), Journal()
+    known = [JSON, b"old", b"", *refusal(404)]
+    stage = Stage(known)
+    with pytest.raises(BadRequest):
+        stage.run(turn(asked, journal))
+    stage = Stage([JSON, b"new", b"", SSE, delta("Hi") + finish()], stage.records)
+    reply = stage.run(turn(evolve(asked, turn_id="t2"), journal))
+    assert [segment.backend for segment in reply.segments] == ["openai/new"]
+    stage = Stage([ConnectError("refused")], stage.records)
+    with pytest.raises(ConnectError):
+        stage.run(turn(evolve(asked, turn_id="t3", lines=(evolve(asked.line, retry=ONCE),)), journal))
+    assert asked.line.learnt.provider is None
 
 
 # --- settings that a server refuses
