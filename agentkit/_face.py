@@ -9,8 +9,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from agentkit._engine.beginning import Rewind, Task
+from agentkit._engine.accumulate import Builder
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
+from agentkit._engine.outfit import Outfit
 from agentkit._runtime.backend import backends_for, counter_of
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
@@ -171,9 +173,14 @@ class Face:
 
     @property
     def manifest(self) -> Manifest | None:
-        """What the last request of this object held, what was left out of it and why; None before the first one."""
-        desk = self._journal().last_desk
-        return None if desk is None else desk.manifest()
+        """What the last request of this object held, what was left out of it and why.
+
+        Before its first one: what a request would hold now; None where nothing was said yet.
+        """
+        journal = self._journal()
+        if journal.last_desk is not None or not journal.history:
+            return None if journal.last_desk is None else journal.last_desk.manifest()
+        return Outfit(self._task(), journal, Builder("")).foreseen(self._lines[0].informed(), self._options)
 
     def _journal(self) -> Journal:
         """The state of the conversation, for reading; from the store, until a turn has read it there."""

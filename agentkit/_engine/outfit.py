@@ -11,6 +11,7 @@ from agentkit._engine.beginning import Task, write
 from agentkit._engine.fitting import SMALL, Desk, Fitted
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
+from agentkit._engine.plan import plan
 from agentkit._engine.plan_cut import cut, ends, reduced
 from agentkit._engine.plan_summary import Summary, SummaryTask
 from agentkit._engine.plan_terms import Terms
@@ -19,6 +20,7 @@ from agentkit._engine.rounds import answer_to, driven
 from agentkit.effects import Flow, Load, do
 from agentkit.errors import AgentKitError
 from agentkit.events import Trimmed
+from agentkit.manifest import Manifest
 from agentkit.messages import Message, system
 from agentkit.options import Options
 from agentkit.provider import ChatRequest, Measuring
@@ -45,6 +47,11 @@ class Outfit:
         self.builder.expected = fitted.tokens
         stream = line.provider.capabilities(line.model).stream
         return ChatRequest(model=line.model, messages=fitted.messages, options=options, stream=stream)
+
+    def foreseen(self, line: Line, options: Options) -> Manifest:
+        """The account of a request as it would be now."""
+        desk = self.journal.desks.get(line.backend) or Desk()
+        return plan(self._terms(line, options, (), desk), self.journal.history).manifest
 
     def beginning(
         self, line: Line, options: Options, reply: Message, after: tuple[Message, ...] = (), *, long: bool = False

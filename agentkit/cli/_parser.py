@@ -22,6 +22,7 @@ EPILOG = """commands:
   agentkit resume [NAME]         finish a reply that was cut, and print the whole of it
   agentkit write "TASK" --words N -o FILE    a long text, chapter by chapter; --resume FILE goes on
   agentkit ls | show | rm        stored conversations
+  agentkit why [NAME]            what goes into a request, and what is left out
   agentkit models [BACKEND]      the backends; what a server has
   agentkit config show | path    every setting, and where it came from
   agentkit doctor                what is there, what is wrong, and what to do about it
@@ -172,6 +173,13 @@ def _show() -> Parser:
     return parser
 
 
+def _why() -> Parser:
+    parser = _new("why", "What a request would hold now, and what would be left out.", "why", "why")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation; else the last one")
+    _add_model(parser)
+    return parser
+
+
 def _rm() -> Parser:
     parser = _new("rm", "Delete conversations. Forks of them keep what they share.", "stored", "rm")
     parser.add_argument("names", nargs="+", metavar="NAME")
@@ -227,6 +235,7 @@ _COMMANDS: dict[str, Callable[[], Parser]] = {
     "write": _write,
     "ls": _ls,
     "show": _show,
+    "why": _why,
     "rm": _rm,
     "models": _models,
     "config": _config,

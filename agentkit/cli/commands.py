@@ -104,6 +104,13 @@ def _models(talk: Talk, rest: str) -> int:
     return tell_models(talk.screen, rest or talk.choice.backend, None if rest else talk.choice.base_url)
 
 
+def _tokens(talk: Talk, rest: str) -> int:
+    from agentkit.cli.why import account
+
+    talk.screen.say(account(talk.chat.manifest))
+    return _codes.OK
+
+
 def _fork(talk: Talk, rest: str) -> int:
     before = talk.chat.name
     talk.fork(rest or None)
@@ -143,6 +150,7 @@ COMMANDS: dict[str, Command] = {
     "undo": Command(_undo, "/undo", "take the last question and its reply back"),
     "model": Command(_model, "/model [NAME]", "which model answers; go on with another one"),
     "models": Command(_models, "/models [BACKEND]", "which models it has, or another backend"),
+    "tokens": Command(_tokens, "/tokens", "what the last request held, and what was left out of it"),
     "system": Command(_system, "/system [TEXT]", "the standing instructions; give others"),
     "fork": Command(_fork, "/fork [NAME]", "go on in a copy, and leave this conversation as it is"),
     "list": Command(_list, "/list", "the stored conversations"),
