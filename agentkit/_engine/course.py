@@ -66,8 +66,8 @@ class Course:
                 return Native(can.repeats_prefix)
             case "echo" if self.settings.prompt is None and (quote := echo_quote(text)) is not None:
                 return Echo(quote)
-            case _:
-                return Overlap()
+            case _:  # also in place of an echo that cannot be asked for: not again where it has failed
+                return None if "overlap" in failed else Overlap()
 
     def instruction(self, strategy: Strategy, text: str) -> str | None:
         """What is said to the model; None where the text itself says it."""
