@@ -30,6 +30,7 @@ import agentkit as library  # noqa: E402
 from agentkit._engine.seam.scaffold import echo_quote  # noqa: E402
 from agentkit.sim import SimServer  # noqa: E402
 from agentkit.sim.habits import HABITS, Whim  # noqa: E402
+from agentkit.sim.text import count_tokens  # noqa: E402
 from tests.compared import troubles  # noqa: E402
 from tests.compared.arms import Came, agentkit, lexilux  # noqa: E402
 from tests.compared.player import Player, Scene  # noqa: E402
@@ -173,7 +174,7 @@ def _long(player: Player, chosen: list[Cut], sides: Sides) -> None:
         row, history = Row(), set[int]()
         for scene in scenes:
             player.set(scene)
-            came = arm(stream=False)
+            came = arm(stream=False, max_tokens=count_tokens(scene.whole) // PIECES)
             row.add(Case(whole=scene.whole, at=scene.cuts[0], habit="obeys"), player, came)
             history.add(came.history)
         mean = [sum(each) / len(each) for each in (row.requests, row.prompt, row.messages)]
