@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.accumulate import Builder
+from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit

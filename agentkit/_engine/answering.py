@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task
 from agentkit._engine.course import Course
-from agentkit._engine.exchange import exchange
+from agentkit._engine.exchange import deliver, exchange
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
@@ -17,7 +19,7 @@ from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
 from agentkit.messages import Message, user
-from agentkit.provider import Adapting, ChatRequest, Detecting, Exchanging
+from agentkit.provider import Adapting, ChatRequest, Chunk, Detecting, Exchanging
 from agentkit.usage import FinishReason
 
 _NO_WAY = "no way of continuing works with this backend"
@@ -139,6 +141,7 @@ class _Attempts:
         try:
             yield from self._exchanged(line, approach)
         except AgentKitError as error:
+            yield from deliver(approach.held(), builder, None)
             if self._is_learnt(line, error):
                 return ""
             change = self._change(line, error)
@@ -291,6 +294,10 @@ class Approach:
         shape = self._course.follow(text)
         self._last = Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)
         return self._last
+
+    def held(self) -> Sequence[Chunk]:
+        """What came before the connection broke and was not decided upon yet."""
+        return () if self._last is None else self._last.held()
 
     @property
     def failure(self) -> str | None:

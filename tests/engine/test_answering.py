@@ -466,3 +466,15 @@ def test_room_for_an_answer_is_made_within_the_window() -> None:
     sent = [json.loads(effect.request.body)["max_tokens"] for effect in stage.effects if isinstance(effect, Open)]
     assert sent[0] == 900
     assert 2000 < sent[1] < 2500
+
+
+def test_what_was_held_back_at_a_seam_is_kept_where_the_connection_breaks() -> None:
+    stage = Stage([SSE, delta("Once upon a"), ConnectionLost("gone"), SSE, delta(" time th"), ConnectionLost("gone")])
+    plain = OpenAIChat(base_url="http://127.0.0.1:1/v1")
+    settings = Continuation(on_disconnect="continue", max_attempts=1)
+    line = {"retry": RetryPolicy(max_attempts=1), "provider": plain}
+    with pytest.raises(ConnectionLost) as caught:
+        stage.run(turn(task(line=line, continuation=settings), Journal()))
+    assert caught.value.reply is not None
+    assert caught.value.reply.text == "Once upon a time th"
+    assert "".join(event.text for event in stage.events if isinstance(event, TextDelta)) == "Once upon a time th"
