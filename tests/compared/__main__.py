@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 
 from attrs import field, frozen
@@ -30,7 +31,7 @@ import agentkit as library  # noqa: E402
 from agentkit._engine.seam.scaffold import echo_quote  # noqa: E402
 from agentkit.sim import SimServer  # noqa: E402
 from agentkit.sim.habits import HABITS, Whim  # noqa: E402
-from agentkit.sim.text import count_tokens  # noqa: E402
+from agentkit.sim.text import count_tokens, tokens  # noqa: E402
 from tests.compared import troubles  # noqa: E402
 from tests.compared.arms import Came, agentkit, lexilux  # noqa: E402
 from tests.compared.player import Player, Scene  # noqa: E402
@@ -174,7 +175,7 @@ def _long(player: Player, chosen: list[Cut], sides: Sides) -> None:
         row, history = Row(), set[int]()
         for scene in scenes:
             player.set(scene)
-            came = arm(stream=False, max_tokens=count_tokens(scene.whole) // PIECES)
+            came = arm(stream=False, max_tokens=2 * count_tokens(scene.whole) // PIECES)
             row.add(Case(whole=scene.whole, at=scene.cuts[0], habit="obeys"), player, came)
             history.add(came.history)
         mean = [sum(each) / len(each) for each in (row.requests, row.prompt, row.messages)]
@@ -187,7 +188,9 @@ def _grouped(texts: list[str]) -> Iterator[str]:
 
 
 def _even(text: str) -> Iterator[int]:
-    return (len(text) * part // PIECES for part in range(1, PIECES))
+    """Places that part the text into pieces of as many tokens each."""
+    ends = list(accumulate(len(token) for token in tokens(text)))
+    return (ends[len(ends) * part // PIECES - 1] for part in range(1, PIECES))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -196,4 +199,5 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
