@@ -15,7 +15,6 @@ from attrs import evolve
 from agentkit._engine.beginning import Rewind, Task
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
-from agentkit._engine.writing import Ask, Wanted
 from agentkit._face import Face, index_of, question
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps
@@ -25,6 +24,7 @@ from agentkit.messages import Message, Prompt
 from agentkit.options import Options
 
 if TYPE_CHECKING:
+    from agentkit._engine.writing import Ask
     from agentkit._runtime.aio import AsyncTurn
     from agentkit._runtime.blocking import Turn
     from agentkit._runtime.writer import Writer
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 class _Writing(Face):
     """What a long text needs of a conversation, whichever way it is called."""
 
-    def _writer(self, wanted: Wanted, on_progress: Callable[[WriteProgress], object] | None) -> Writer:
+    def _writer(self, on_progress: Callable[[WriteProgress], object] | None, *wanted: Any) -> Writer:
+        from agentkit._engine.writing import Wanted
         from agentkit._runtime.writer import writer_for
 
         self._check_open()
-        return writer_for(wanted, self._journal, self._opened.store, self._name, on_progress)
+        return writer_for(Wanted(*wanted), self._journal, self._opened.store, self._name, on_progress)
 
     def _chapter(self, ask: Ask, options: Options | None) -> Task:
         """The turn of a chapter. The chapters before it do not go along: its question holds what it needs of them."""
@@ -135,7 +136,7 @@ class Conversation(_Writing):
             InvalidInput: an argument is wrong, or the file cannot be written; nothing was asked for.
             AgentKitError: a turn failed, or the file could not be written any more; what came is kept.
         """
-        writer = self._writer(Wanted(task, words, outline, into, append), on_progress)
+        writer = self._writer(on_progress, task, words, outline, into, append)
         try:
             while (ask := writer.next()) is not None:
                 writer.tell(ask)
@@ -255,8 +256,7 @@ class AsyncConversation(_Writing):
         """
         from agentkit._runtime.aio import in_thread
 
-        asked = Wanted(task, words, outline, into, append)
-        writer = await in_thread(self._writer, asked, on_progress)
+        writer = await in_thread(self._writer, on_progress, task, words, outline, into, append)
         try:
             while (ask := await in_thread(writer.next)) is not None:
                 writer.tell(ask)
