@@ -42,6 +42,7 @@ from agentkit.usage import FinishReason
 __all__ = ["PixiThreads", "pixigpt_threads"]
 
 _LATEST = 20
+_MOST_TAKEN = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 _OVER = ("failed", "cancelled")
 _LACKS = ("top_p", "stop", "seed", "presence_penalty", "frequency_penalty")
@@ -72,6 +73,8 @@ class PixiThreads:
     """Seconds that a run may take."""
     name: str = "pixigpt-threads"
     _chat: PixiGPT = field(init=False, repr=False, eq=False, default=Factory(_chat_of, takes_self=True))
+    _taken: dict[tuple[str, str], object] = field(init=False, repr=False, eq=False, factory=dict)
+    """From where a thread was gone on: two forks may find it untouched at once, and only one may have it."""
 
     def capabilities(self, model: str, /) -> Capabilities:
         return Capabilities(
@@ -135,9 +138,16 @@ class PixiThreads:
         place, known = _last_known(messages, self.name)
         if known is not None:
             latest = yield from self._latest(known["thread_id"])
-            if latest.get("id") == known["message_id"]:
+            if latest.get("id") == known["message_id"] and self._takes(known["thread_id"], known["message_id"]):
                 return place, known["thread_id"]
         return 0, (yield from self._made("thread", "/threads", {}))
+
+    def _takes(self, thread: str, message: str) -> bool:
+        """Whether nobody in this process has gone on from there; in one step, for threads."""
+        if len(self._taken) >= _MOST_TAKEN:
+            self._taken.clear()
+        mine = object()
+        return self._taken.setdefault((thread, message), mine) is mine
 
     def _latest(self, thread: str) -> Rounds[dict[str, Any]]:
         """The newest message of a thread; nothing where the thread is gone."""

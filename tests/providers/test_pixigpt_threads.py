@@ -163,6 +163,28 @@ def test_an_older_server_has_the_reply_in_the_thread() -> None:
         Service([THREAD, POSTED, QUEUED, DONE, {"data": [{"role": "user"}]}]).play(asking())
 
 
+def test_only_one_of_two_forks_goes_on_in_the_thread() -> None:
+    """Both find it untouched, where they ask at the same time."""
+    provider = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1")
+    untouched = {"data": [{"id": "msg_2"}]}
+    first = Service([untouched, POSTED, QUEUED, {**DONE, "message": SAID}])
+    second = Service([untouched, {"id": "th_2"}, POSTED, QUEUED, {**DONE, "message": SAID}])
+    for service in (first, second):
+        service.play(asking(user("a"), KNOWN, user("b")), provider)
+    assert [path for _, path, _ in first.sent[1:3]] == ["/threads/th_1/messages", "/threads/th_1/runs"]
+    assert [path for _, path, _ in second.sent[2:4]] == ["/threads/th_2/messages/bulk", "/threads/th_2/runs"]
+
+
+def test_places_that_were_taken_are_forgotten_in_time() -> None:
+    provider = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1")
+    for number in range(1001):
+        known = replied(thread_id="th_1", message_id=f"msg_{number}")
+        untouched = {"data": [{"id": f"msg_{number}"}]}
+        service = Service([untouched, POSTED, QUEUED, {**DONE, "message": SAID}])
+        service.play(asking(user("a"), known, user("b")), provider)
+    assert len(provider._taken) == 1
+
+
 def test_a_run_is_waited_for_with_growing_pauses() -> None:
     states = [{"id": "run_1", "status": word} for word in ("queued", "in_progress", "requires_action", None)]
     service = Service([THREAD, POSTED, QUEUED, *states, *([QUEUED] * 10), {**DONE, "message": SAID}])
