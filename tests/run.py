@@ -18,7 +18,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = "agentkit/_engine/*,agentkit/providers/*,agentkit/codec/*,agentkit/counters/*,agentkit/*.py"
+PURE = "agentkit/_engine/*,agentkit/providers/*,agentkit/codec/*,agentkit/counters/*,agentkit/tools/*,agentkit/*.py"
 SUITE = ("-m", "pytest", "-n", "4")
 """More workers than cores: many tests wait."""
 NOT_PURE = "agentkit/_face.py,agentkit/config.py,agentkit/conversation.py,agentkit/discovery.py,agentkit/__main__.py"

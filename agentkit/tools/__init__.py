@@ -1,9 +1,9 @@
 """Tools: what the model can call, and the texts that pass between it and them. Pure; nothing here runs by itself.
 
 `_hints` and `_classes` read hints into the shapes of `_shapes`, with `_docs`, `_leaves` and `_foreign`; `_schema` and
-`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_answers` and `_results` what the
-model is told of a call. The protocol for backends without tools is in `_prompted`, `_call_reader`, `_written_calls` and
-`_prompted_decoder`.
+`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_answers` and `_results` what
+the model is told of a call. The protocol for backends without tools is in `_prompted`, `_call_reader`,
+`_written_calls` and `_prompted_decoder`.
 """
 
 from __future__ import annotations

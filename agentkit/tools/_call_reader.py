@@ -63,7 +63,7 @@ class CallReader:
         self._back = ""  # what goes before it if it turns out to be text
         self._fresh = True  # what is held begins a line
         self._quoted = False  # the call stands in a fence or in quotation marks
-        self._closers = ""  # what may close these
+        self._closers: str = ""  # what may close these
         self._in_marks = False
         self._end = JsonEnd()
         self._said = False
@@ -130,7 +130,7 @@ class CallReader:
         self._say(self._held[:place], out)
         self._back += self._held[place : opening.end()]
         self._held = self._held[opening.end() :]
-        before = opening["before"] or ""
+        before = str(opening["before"] or "")
         self._quoted, self._in_marks = bool(before), True
         self._closers = "".join(sign for sign in before if sign in _CLOSING)
         self._state = "opened"
@@ -142,7 +142,7 @@ class CallReader:
         if not rest:
             return False
         if rest[0] in "{[":
-            self._closers += "`" * self._held.count("`", 0, place)
+            self._closers += "`" * str(self._held[:place]).count("`")
             self._back, self._held = self._back + self._held[:place], rest
             self._begin()
         elif self._is_name(rest):

@@ -7,12 +7,13 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NotRequired, Required, cast, get_origin, is_typeddict
+from typing import Any, Literal, NotRequired, Required, get_origin, is_typeddict
 
 import attrs
 from attrs import frozen
 
 from agentkit.errors import InvalidInput
+from agentkit.tools._json import is_named_tuple
 
 UNKNOWN = object()
 """A default that is not known, or made anew each time."""
@@ -32,7 +33,7 @@ class Member:
 class _Hints:
     """Hints, and the names that they may use."""
 
-    def __init__(self, annotations: Mapping[str, Any], names: dict[str, Any]) -> None:
+    def __init__(self, annotations: dict[str, Any], names: dict[str, Any]) -> None:
         self.__annotations__ = annotations
         self.__globals__ = names
 
@@ -117,15 +118,11 @@ def _of_named_tuple(kind: Any, hints: Mapping[str, Any], where: str) -> list[Mem
     ]
 
 
-def _is_named_tuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and hasattr(kind, "_fields")
-
-
 _READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Mapping[str, Any], str], list[Member]]], ...] = (
     (attrs.has, _of_attrs),
     (dataclasses.is_dataclass, _of_dataclass),
     (is_typeddict, _of_typed_dict),
-    (_is_named_tuple, _of_named_tuple),
+    (is_named_tuple, _of_named_tuple),
 )
 
 
@@ -149,7 +146,8 @@ def can_hash(kind: Any) -> bool:
 
 def about(kind: Any) -> str:
     """What is written of the class; not what dataclasses and NamedTuple write of themselves."""
-    text = vars(kind).get("__doc__") or ""
+    members: dict[str, Any] = dict(vars(kind))
+    text = str(members.get("__doc__") or "")
     return "" if text.startswith(f"{kind.__name__}(") else text
 
 
@@ -174,9 +172,9 @@ def parameters_of(function: Callable[..., Any], where: str, *, skip: int = 0) ->
 def _annotated(function: Any) -> Any:
     """What has the hints, without that of the result: it may name what is imported for type checkers only."""
     while isinstance(function, functools.partial):
-        function = cast("functools.partial[Any]", function).func
+        function = function.func  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     holder = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
-    hints = {name: hint for name, hint in holder.__annotations__.items() if name != "return"}
+    hints = {name: hint for name, hint in getattr(holder, "__annotations__", {}).items() if name != "return"}
     return _Hints(hints, getattr(holder, "__globals__", {}))
 
 

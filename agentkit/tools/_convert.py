@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, assert_never, cast
 
 from agentkit.tools._errors import Problem, along, shown, under
+from agentkit.tools._json import is_array, is_object
 from agentkit.tools._results import explain
 from agentkit.tools._shapes import (
     LEFT_OUT,
@@ -95,7 +96,9 @@ class _Reader:
         return WRONG
 
     def _unexpected(self, shape: Shape, value: Any, path: str) -> Wrong:
-        return self._wrong(path, f"expected {words(shape, self._definitions)}, not {shown(value)}")
+        message = f"expected {words(shape, self._definitions)}, not {shown(value)}"
+        self.problems.append(Problem(path, message, unlike=True))
+        return WRONG
 
     def _made(self, make: Callable[[], Any], shape: Shape, value: Any, path: str) -> Any:
         try:
@@ -110,31 +113,30 @@ class _Reader:
         return self._unexpected(shape, value, path)
 
     def _items(self, shape: Items, value: Any, path: str) -> Any:
-        if not isinstance(value, list):
+        if not is_array(value):
             return self._unexpected(shape, value, path)
-        items, before = cast("list[Any]", value), len(self.problems)
-        made = [self.read(shape.item, item, f"{path}[{place}]") for place, item in enumerate(items)]
+        before = len(self.problems)
+        made = [self.read(shape.item, item, f"{path}[{place}]") for place, item in enumerate(value)]
         return WRONG if len(self.problems) > before else shape.into(made)
 
     def _row(self, shape: Row, value: Any, path: str) -> Any:
-        if not isinstance(value, list) or len(cast("list[Any]", value)) != len(shape.items):
+        if not is_array(value) or len(value) != len(shape.items):
             return self._unexpected(shape, value, path)
-        pairs = zip(shape.items, cast("list[Any]", value), strict=True)
+        pairs = zip(shape.items, value, strict=True)
         return tuple(self.read(item, each, f"{path}[{place}]") for place, (item, each) in enumerate(pairs))
 
     def _table(self, shape: Table, value: Any, path: str) -> Any:
-        if not isinstance(value, dict):
+        if not is_object(value):
             return self._unexpected(shape, value, path)
-        items = cast("dict[str, Any]", value).items()
-        return {key: self.read(shape.value, item, under(path, key)) for key, item in items}
+        return {key: self.read(shape.value, item, under(path, key)) for key, item in value.items()}
 
     def _record(self, shape: Record, value: Any, path: str) -> Any:
-        if not isinstance(value, dict):
+        if not is_object(value):
             return self._unexpected(shape, value, path)
-        given, before = cast("dict[str, Any]", value), len(self.problems)
-        made = {field.name: self._field(field, given, path) for field in shape.fields}
+        before = len(self.problems)
+        made = {field.name: self._field(field, value, path) for field in shape.fields}
         known = ", ".join(made) or "none"
-        for key in [key for key in given if key not in made]:
+        for key in [key for key in value if key not in made]:
             self._wrong(under(path, str(key)), f"there is nothing of this name; the names are: {known}")
         if len(self.problems) > before:
             return WRONG
@@ -157,10 +159,13 @@ class _Reader:
             if not problems:
                 return made
             attempts.append(problems)
-        near = [problems for problems in attempts if all(problem.path != path for problem in problems)]
+        near = [
+            problems for problems in attempts if all(problem.path != path or not problem.unlike for problem in problems)
+        ]
         if not near:
             return self._unexpected(shape, value, path)
-        self.problems += min(near, key=len)
+        fewest = min(map(len, near))
+        self.problems += next(problems for problems in near if len(problems) == fewest)
         return WRONG
 
     def _try(self, option: Shape, value: Any, path: str) -> Attempt:
@@ -185,10 +190,10 @@ def _foreign_problems(error: Exception, path: str) -> list[Problem]:
     listed = getattr(error, "errors", None)
     if callable(listed):
         found = cast("list[Mapping[str, Any]]", listed())
-        return [Problem(along(path, each["loc"]), str(each["msg"])) for each in found]
+        return [Problem(along(path, each["loc"]), str(each["msg"]), unlike=not each["loc"]) for each in found]
     text = str(error)
     at = _AT.search(text)
-    return [Problem(path + at[1], text[: at.start()])] if at else [Problem(path, explain(error))]
+    return [Problem(path + at[1], text[: at.start()])] if at else [Problem(path, explain(error), unlike=True)]
 
 
 def words(shape: Shape, definitions: Definitions) -> str:  # noqa: C901 - one arm for each shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from agentkit.errors import InvalidInput
 from agentkit.tools import _classes
@@ -33,14 +33,14 @@ def tool(
     max_output: int = MAX_OUTPUT,
     ends_turn: bool = False,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+def tool(function: Any = None, /, **settings: Any) -> Any:
     """Make a tool of a function, a method, a callable object, or a class whose fields are the arguments.
 
     Raises:
         InvalidInput: a parameter cannot be described to a model; says which, and what to do.
     """
     if function is None:
-        return lambda made: define(made, **settings)
+        return functools.partial(define, **settings)
     return define(function, **settings)
 
 
@@ -48,7 +48,7 @@ def define(made: Any, *, name: str | None = None, description: str | None = None
     """The tool that a function or a class makes, with these settings."""
     if isinstance(made, Tool) or not callable(made):
         raise InvalidInput(f"a tool is made of a function or a class, not of {made!r:.80}")
-    name = name or getattr(made, "__name__", type(made).__name__)
+    name = name or str(getattr(made, "__name__", type(made).__name__))
     runs = _code(made)
     if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
         raise InvalidInput(f"{name}(): a generator is no tool; return a list")
@@ -69,7 +69,7 @@ def define(made: Any, *, name: str | None = None, description: str | None = None
 def _code(made: Any) -> Any:
     """The function or method that will run; None for a class without `__call__`."""
     if isinstance(made, functools.partial):
-        return _code(cast("functools.partial[Any]", made).func)
+        return _code(made.func)  # pyright: ignore[reportUnknownMemberType]
     if isinstance(made, type):
         return next((vars(each)["__call__"] for each in made.__mro__ if "__call__" in vars(each)), None)
     return made if inspect.isroutine(made) else type(made).__call__

@@ -22,8 +22,5 @@ def parameters(text: str | None) -> Mapping[str, str]:
         parser: Any = importlib.import_module(PARSER)
     except ImportError:
         return {}
-    try:
-        found = parser.parse(text or "").params
-    except parser.ParseError:
-        return {}
+    found = parser.parse(text or "").params
     return {each.arg_name: " ".join(each.description.split()) for each in found if each.description}

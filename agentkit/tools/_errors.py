@@ -22,6 +22,8 @@ class Problem:
 
     path: str
     message: str
+    unlike: bool = False
+    """The value is of another kind altogether."""
 
 
 class InvalidArguments(InvalidInput):

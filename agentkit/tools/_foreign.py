@@ -1,10 +1,13 @@
-"""Models of pydantic and structs of msgspec, which bring a schema and a reader. Neither is imported before it is used."""
+"""Models of pydantic and structs of msgspec, which bring a schema and a reader. Neither is imported before its use."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, cast
+from functools import partial
+from typing import Any
+
+from agentkit.tools._json import is_array, is_object
 
 _DEFINED = "#/$defs/"
 
@@ -19,7 +22,7 @@ def schema_and_reader(kind: Any) -> tuple[Mapping[str, Any], Any]:
     if hasattr(kind, "model_json_schema"):
         return kind.model_json_schema(), kind.model_validate
     library: Any = importlib.import_module("msgspec")
-    return library.json.schema(kind), lambda value: library.convert(value, kind)
+    return library.json.schema(kind), partial(library.convert, type=kind)
 
 
 def parted(schema: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -32,11 +35,11 @@ def parted(schema: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[s
 
 
 def _renamed(value: Any, name: str) -> Any:
-    if isinstance(value, list):
-        return [_renamed(item, name) for item in cast("list[Any]", value)]
-    if not isinstance(value, dict):
+    if is_array(value):
+        return [_renamed(item, name) for item in value]
+    if not is_object(value):
         return value
-    return {key: _reference(key, item, name) for key, item in cast("dict[str, Any]", value).items()}
+    return {key: _reference(key, item, name) for key, item in value.items()}
 
 
 def _reference(key: str, value: Any, name: str) -> Any:

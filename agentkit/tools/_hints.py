@@ -79,6 +79,9 @@ class HintReader:
             return self._generic(origin, given, hint, where) if given else self._bare(origin, where)
         if not isinstance(hint, Hashable):
             return self._refuse(hint, where)
+        return self._plain(hint, where)
+
+    def _plain(self, hint: Any, where: str) -> Shape:
         if hint in LEAVES:
             return LEAVES[hint]
         if hint in _LISTS or hint in _SETS or hint in _TABLES or hint is tuple:
@@ -190,6 +193,8 @@ class HintReader:
         if member.default is _classes.UNKNOWN:
             return None
         written = plain(member.default)
+        if shape is ANYTHING and written != member.default:
+            return None
         alone = Record("", (Field("it", shape),), dict)
         try:
             _, problems = convert(Outline(alone, self._found), {"it": written})

@@ -64,7 +64,7 @@ def _is_finite(value: float) -> bool:
 
 def _int(value: Any) -> int:
     number = _number(value)
-    if not float.is_integer(number) if isinstance(number, float) else False:
+    if number != int(number):
         raise _wrong()
     return int(number)
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +15,8 @@ from typing import Any, cast
 from uuid import UUID
 
 import attrs
+
+from agentkit.tools._json import is_mapping, is_named_tuple, is_sequence, is_set
 
 NOTHING = "(nothing)"
 """What is said where a tool returns None: some servers refuse an empty result."""
@@ -120,8 +122,8 @@ class _Writer:
                 return int(value)
             case float():
                 return float(value) if math.isfinite(value) else str(float(value))
-            case bytes() | bytearray() | memoryview():
-                return f"<{memoryview(value).nbytes} bytes>"
+            case bytes() | bytearray():
+                return f"<{len(value)} bytes>"
             case date() | time():
                 return value.isoformat()
             case Decimal() | UUID() | PurePath():
@@ -139,18 +141,14 @@ class _Writer:
             self._inside.pop()
 
     def _parts(self, value: object) -> Any:
-        fields = _fields(value)
-        match value:
-            case _ if fields is not None:
-                return self._object(fields.items())
-            case Mapping():
-                return self._object(cast("Mapping[Any, Any]", value).items())
-            case Set():
-                return sorted(self._array(cast("Set[Any]", value)), key=_order)
-            case list() | tuple():
-                return self._array(cast("list[Any]", value))
-            case _:
-                return _described(value)
+        fields = _fields(value, type(value))
+        if fields is not None:
+            return self._object(fields.items())
+        if is_mapping(value):
+            return self._object(value.items())
+        if is_set(value):
+            return sorted(self._array(value), key=_order)
+        return self._array(value) if is_sequence(value) else _described(value)
 
     def _object(self, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -177,14 +175,13 @@ def _order(item: Any) -> str:
     return json.dumps(item, sort_keys=True)
 
 
-def _fields(value: Any) -> Mapping[Any, Any] | None:
+def _fields(value: Any, kind: Any) -> Mapping[Any, Any] | None:
     """The fields of an instance of a class with fields; not those that its repr hides, nor private ones."""
-    kind: Any = type(value)
     if attrs.has(kind):
-        names = [field.name for field in attrs.fields(kind) if field.repr is not False]
+        names: list[str] = [field.name for field in attrs.fields(kind) if field.repr is not False]
     elif dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(kind) if field.repr]
-    elif isinstance(value, tuple) and hasattr(kind, "_fields"):
+    elif is_named_tuple(kind):
         names = list(kind._fields)
     elif hasattr(kind, "__struct_fields__"):
         names = list(kind.__struct_fields__)

@@ -128,7 +128,7 @@ def _strict(shape: Shape, where: str) -> Shape:  # noqa: C901 - one arm for each
     match shape:
         case Leaf() if shape is ANYTHING:
             raise Unsupported(f"{where}: a strict schema cannot say that a value may be anything")
-        case Leaf() | Choice() | Named():
+        case Leaf() | Choice() | Named() | Omissible():
             return shape
         case Items():
             return evolve(shape, item=_strict(shape.item, where))
@@ -140,8 +140,6 @@ def _strict(shape: Shape, where: str) -> Shape:  # noqa: C901 - one arm for each
             return Either(tuple(_strict(option, where) for option in shape.options))
         case About():
             return About(_strict(shape.shape, where), shape.text)
-        case Omissible():
-            return shape
         case Table():
             raise Unsupported(f"{where}: a strict schema has no objects with any keys; use a class with fields")
         case Foreign():

@@ -90,9 +90,9 @@ class Tool(Generic[P, R]):
     ends_turn: bool = False
     """The turn is over once this has run."""
     is_async: bool = False
-    _outline: Outline = field(repr=False)
-    _context: str | None = field(default=None, repr=False)
-    _unbound: bool = field(default=False, repr=False)
+    _outline: Outline = field(repr=False, alias="outline")
+    _context: str | None = field(default=None, repr=False, alias="context")
+    _unbound: bool = field(default=False, repr=False, alias="unbound")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias
+
+from agentkit.tools._json import is_array
 
 Written: TypeAlias = tuple[str, str]
 """The name of a call and its arguments as text."""
@@ -18,7 +20,7 @@ _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
 class JsonEnd:
-    """Finds the end of a JSON value that begins with a bracket, as more of it comes. So does a mark outside its texts."""
+    """Finds the end of a JSON value that begins with a bracket, as more comes. A mark outside its texts ends it too."""
 
     __slots__ = ("_depth", "_in_text", "_marks", "_place", "cut")
 
@@ -62,7 +64,7 @@ def calls_in(text: str) -> list[Written] | None:
         value = json.loads(text, strict=False, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
-    items = cast("list[Any]", value) if isinstance(value, list) else [value]
+    items = value if is_array(value) else [value]
     made = [_call(item) for item in items]
     found = [call for call in made if call is not None]
     return found if found and len(found) == len(made) else None
@@ -81,7 +83,7 @@ def _call(item: Any) -> Written | None:
             return _call(inner)
         case {"name": str(name)} | {"tool": str(name)} | {"function": str(name)}:
             key = next((key for key in _ARGUMENTS if key in item), None)
-            given = {} if key is None else item[key]
+            given: Any = "{}" if key is None else item[key]
             return name, given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         case _:
             return None
