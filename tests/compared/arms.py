@@ -134,5 +134,5 @@ def _ran(library: Any, result: Any, calls: list[Any]) -> int:
     ran: list[str] = []
     helper: Any = importlib.import_module("lexilux.chat.tool_helpers")
     with contextlib.suppress(ValueError):
-        helper.execute_tool_calls(result, {call.name: lambda **given: ran.append("") or "done" for call in calls})
+        helper.execute_tool_calls(result, {call.name: lambda **given: ran.append("run") for call in calls})
     return len(ran)

@@ -13,7 +13,7 @@ from seam_texts import english
 
 from agentkit.continuation import Continuation
 from agentkit.options import RetryPolicy
-from agentkit.sim.plan import Fault
+from agentkit.sim.plan import Fault, FaultKind
 from agentkit.sim.talk import Call
 from tests.compared.arms import Came, agentkit, lexilux
 from tests.compared.player import Player, Scene
@@ -36,11 +36,12 @@ def _calls(player: Player, theirs: Callable[..., Came], asked: Callable[..., Cam
     print("\n| | whole calls | calls with cut arguments in hand | tools run with them | told | requests | refused |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     ends = "finish reason `tool_calls`"
-    there = (
+    arms: tuple[tuple[str, Callable[..., Came], bool], ...] = (
+        *_three(theirs, asked),
         (f"lexilux, {ends}", partial(lexilux, old), True),
         (f"agentkit, {ends}", partial(agentkit, old, "vllm"), False),
     )
-    for name, arm, lenient in (*_three(theirs, asked), *there):
+    for name, arm, lenient in arms:
         came, requests, refused = _all(player, arm, list(_booked(texts)), lenient, tools=True, max_tokens=SMALL)
         whole = sum(each.calls - each.broken for each in came)
         hand, ran, told = (sum(getattr(each, key) for each in came) for key in ("broken", "ran", "told"))
@@ -74,7 +75,10 @@ def _thoughts(player: Player, theirs: Callable[..., Came], asked: Callable[..., 
 def _errors(player: Player, theirs: Callable[..., Came], asked: Callable[..., Came], texts: list[str]) -> None:
     print("\n| what happens | | kept of what came | the whole reply | told where it is not | errors |")
     print("| --- | --- | --- | --- | --- | --- |")
-    sides = (("lexilux", theirs, {}), ("agentkit", asked, {"retry": QUICK}))
+    sides: tuple[tuple[str, Callable[..., Came], dict[str, Any]], ...] = (
+        ("lexilux", theirs, {}),
+        ("agentkit", asked, {"retry": QUICK}),
+    )
     going_on = ('agentkit, `on_disconnect="continue"`', asked, {"continuation": Continuation(on_disconnect="continue")})
     for told, make, stream in (
         ("the connection breaks half way, whole answer", _dropped("drop"), False),
@@ -119,7 +123,7 @@ def _error_row(player: Player, scenes: list[Scene], arm: Callable[..., Came], se
     return f"{100 * kept / came_in:.0f} % | {right} | {told} of {wrong} | {shown}"
 
 
-def _dropped(kind: str) -> Callable[[str], Scene]:
+def _dropped(kind: FaultKind) -> Callable[[str], Scene]:
     def made(text: str) -> Scene:
         half = len(text[: len(text) // 2].split())
         return Scene(whole=text, faults=(Fault(kind=kind, after=half, times=None),))
