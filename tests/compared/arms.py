@@ -73,7 +73,7 @@ def lexilux(url: str, *, stream: bool, tools: bool = False, max_tokens: int | No
         text="" if result is None else result.text,
         shown=shown,
         error="" if error is None else type(error).__name__,
-        told=error is not None,
+        told=error is not None or getattr(result, "finish_reason", None) == "length",
         history=len(history.messages),
         calls=len(calls),
         broken=len(broken),
