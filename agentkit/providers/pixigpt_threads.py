@@ -73,7 +73,9 @@ class PixiThreads:
     """Seconds that a run may take."""
     name: str = "pixigpt-threads"
     _chat: PixiGPT = field(init=False, repr=False, eq=False, default=Factory(_chat_of, takes_self=True))
-    _taken: dict[tuple[str, str], object] = field(init=False, repr=False, eq=False, factory=dict)
+    _taken: dict[tuple[str, str], object] = field(
+        init=False, repr=False, eq=False, factory=dict[tuple[str, str], object]
+    )
     """From where a thread was gone on: two forks may find it untouched at once, and only one may have it."""
 
     def capabilities(self, model: str, /) -> Capabilities:

@@ -249,7 +249,7 @@ class Meanwhile(Stage):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_of_several_at_once_one_asks_and_the_others_wait_for_it(fails: bool) -> None:
-    line = Line(provider=ASKING, model="", retry=RetryPolicy(max_attempts=1))
+    line = task(line={"provider": ASKING, "model": "", "retry": ONCE}).line
     other = detected(line, ASKING, "t1")
     assert isinstance(next(other), Open)
 
