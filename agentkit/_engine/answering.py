@@ -92,6 +92,7 @@ class _Attempts:
         self._journal = journal
         self._builder = builder
         self._course = course
+        course.window = task.context.window
         self._outfit = Outfit(task, journal, builder)
         self._again = "restart" if resumed else "first"
         self._began: float | None = None
@@ -243,7 +244,8 @@ class _Attempts:
         course, partial = self._course, self._builder.so_far()
         if partial is None or not partial.text:
             return Approach(
-                (yield from self._outfit.request(line, course.options, ())), "again" if course.attempts else self._again
+                (yield from self._outfit.request(line, course.allowed(), ())),
+                "again" if course.attempts else self._again,
             )
         return (yield from self._onward(line, partial))
 
@@ -257,14 +259,15 @@ class _Attempts:
                 strategy = course.strategy(line, partial.text, whole=False)
         if strategy is None:
             return None
+        options = course.allowed(strategy)
         instruction = course.instruction(strategy, partial.text)
         if instruction is not None:
             after = (user(instruction),)
-            sent = yield from self._outfit.beginning(line, course.options, partial, after, long=self._outgrown)
+            sent = yield from self._outfit.beginning(line, options, partial, after, long=self._outgrown)
         if sent.text != partial.text:
             self._outgrown = True
             yield from self._builder.news((Notice(f"the reply has outgrown the window of {line.backend}: {_INSTEAD}"),))
-        request = yield from self._outfit.request(line, course.options, (sent, *after))
+        request = yield from self._outfit.request(line, options, (sent, *after))
         return Approach(evolve(request, prefix=instruction is None), strategy_name(strategy), strategy, partial, course)
 
 

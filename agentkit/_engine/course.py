@@ -41,6 +41,10 @@ class Course:
         self.broken: AgentKitError | None = None
         """What is gone over by the next attempt, and raised where there is none."""
         self.shape: Shape | None = None
+        self.window: int | None = None
+        """Of the user's settings."""
+        self._besides = 0
+        """Tokens that the last request may take for what is not new."""
         self._question = question
         self._turn_id = turn_id
         self._unfit = unfit
@@ -68,6 +72,12 @@ class Course:
                 return Echo(quote)
             case _:  # also in place of an echo that cannot be asked for: not again where it has failed
                 return None if "overlap" in failed else Overlap()
+
+    def allowed(self, strategy: Strategy | None = None) -> Options:
+        """The options of the next request: an echo takes nothing of what the reply may take."""
+        self._besides = len(strategy.quote) if isinstance(strategy, Echo) else 0
+        most = self.options.max_tokens
+        return self.options if most is None else evolve(self.options, max_tokens=most + self._besides)
 
     def instruction(self, strategy: Strategy, text: str) -> str | None:
         """What is said to the model; None where the text itself says it."""
@@ -99,7 +109,7 @@ class Course:
         if not self.settings.detect or not text:
             return None
         shape = self.follow(text)
-        cap, used = _cap(self.options, can), builder.usage
+        cap, used = _cap(self.options, can, self._besides), builder.usage
         tokens = None if used is None else used.output_tokens
         return truncation(shape, reason, output_tokens=tokens, max_tokens=cap)
 
@@ -138,7 +148,8 @@ class Course:
         if self._thought_only > 2 or (self._thought_only > 1 and self.options.max_tokens is None):  # noqa: PLR2004 - twice is all
             return False
         if self.options.max_tokens is not None:
-            self.options = evolve(self.options, max_tokens=_larger(self.options.max_tokens, line, builder))
+            larger = _larger(self.options.max_tokens, line, builder, self.window)
+            self.options = evolve(self.options, max_tokens=larger)
         if self.options.reasoning_effort != "none":
             self.options = evolve(self.options, reasoning_effort=_EFFORTLESS)
         return True
@@ -195,16 +206,16 @@ class Course:
         return lost and self.settings.on_disconnect == "continue" and bool(builder.text)
 
 
-def _larger(cap: int, line: Line, builder: Builder) -> int:
+def _larger(cap: int, line: Line, builder: Builder, window: int | None = None) -> int:
     """More room for a reply, within what the backend has."""
     can = line.provider.capabilities(line.model)
-    window = line.learnt.window or can.window
+    window = window or line.learnt.window or can.window
     left = None if window is None else (window - builder.expected) * 3 // 4
     return max(cap, min(each for each in (max(cap * 4, _LEAST_CAP), can.max_output, left) if each is not None))
 
 
-def _cap(options: Options, can: Capabilities) -> int | None:
+def _cap(options: Options, can: Capabilities, besides: int) -> int | None:
     """The tokens at which the backend cuts this reply, where it is asked to."""
     if options.max_tokens is None or not can.max_tokens:
         return None
-    return max(options.max_tokens, can.min_output or 0)
+    return max(options.max_tokens + besides, can.min_output or 0)

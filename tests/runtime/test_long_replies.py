@@ -174,3 +174,41 @@ def test_a_reply_that_was_stopped_far_beyond_the_window_is_finished(runtime: str
         assert server.problems == ()
 
     play(runtime, scenario)
+
+
+def test_an_echo_takes_nothing_of_what_the_reply_may_take(runtime: str) -> None:
+    server = Simulator(seed=5, profile="lmstudio")
+
+    async def scenario(open_chat: Opener) -> None:
+        settings = Continuation(max_attempts=200, strategy="echo")
+        async with open_chat(server, options=Options(max_tokens=7), continuation=settings) as chat:
+            assert (await chat.send("count to 120")).text == whole("count to 120")
+        assert server.problems == ()
+
+    play(runtime, scenario)
+
+
+def test_room_for_an_answer_after_thinking_is_made_within_the_window_of_the_settings(runtime: str) -> None:
+    server = Simulator(seed=5, profile="mlx", window=WINDOW)
+
+    async def scenario(open_chat: Opener) -> None:
+        window = ContextPolicy(window=WINDOW)
+        async with open_chat(server, options=Options(max_tokens=20), context=window) as chat:
+            assert (await chat.send("think 30 words, say yes")).text == "yes"
+        assert server.problems == ()
+
+    play(runtime, scenario)
+
+
+@pytest.mark.parametrize("summary", ["They counted. " * 20_000, "", "They counted from zero on."])
+def test_a_summary_that_is_too_long_or_empty_stops_nothing(runtime: str, summary: str) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        provider = ScriptedProvider(["a", "b", "c", "d", summary, *["e"] * 9])
+        policy = ContextPolicy(policy="summarize", max_pairs=3, window=2000, reserve=100)
+        async with open_chat(provider, context=policy, system="Be brief.") as chat:
+            for number in range(6):
+                await chat.send(f"question {number}")
+            assert [message.text for message in chat.messages[1::2]] == ["a", "b", "c", "d", "e", "e"]
+            assert all(len(str(request.messages)) < 6000 for request in provider.requests)
+
+    play(runtime, scenario)
