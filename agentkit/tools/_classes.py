@@ -146,9 +146,8 @@ def can_hash(kind: Any) -> bool:
 
 def about(kind: Any) -> str:
     """What is written of the class; not what dataclasses and NamedTuple write of themselves."""
-    members: dict[str, Any] = dict(vars(kind))
-    text = str(members.get("__doc__") or "")
-    return "" if text.startswith(f"{kind.__name__}(") else text
+    inherited = any(kind.__doc__ is base.__doc__ for base in kind.__mro__[1:])
+    return "" if inherited or kind.__doc__ is None or kind.__doc__.startswith(f"{kind.__name__}(") else kind.__doc__
 
 
 # --- functions

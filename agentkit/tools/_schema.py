@@ -124,7 +124,7 @@ def strict_outline(outline: Outline) -> Outline:
     return Outline(_strict(outline.root, "$"), definitions)
 
 
-def _strict(shape: Shape, where: str) -> Shape:  # noqa: C901 - one arm for each shape
+def _strict(shape: Shape, where: str) -> Shape:
     match shape:
         case Leaf() if shape is ANYTHING:
             raise Unsupported(f"{where}: a strict schema cannot say that a value may be anything")
