@@ -108,6 +108,6 @@ class Scripted:
         if not self.queue:
             return base
         made = self.queue.popleft()
-        if made.speech is not None or made.calls:
-            self._said.put(thread.fingerprint, made.content())
+        if made.speech is not None or made.calls or made.habit:
+            self._said.put(thread.fingerprint, made.over(before or Plan()).content())
         return made.over(base)

@@ -80,6 +80,8 @@ class Plan:
     speech: Speech | None = None
     think: int = 0
     """Words of reasoning."""
+    habit: str = ""
+    """How a cut reply is gone on with, a name in `agentkit.sim.habits.HABITS`; as it should, where none is named."""
     calls: tuple[CallOrder, ...] = ()
     limit: int | None = None
     faults: tuple[Fault, ...] = ()
@@ -93,11 +95,12 @@ class Plan:
             speech=self.speech if said else base.speech,
             calls=self.calls if said else base.calls,
             think=self.think or base.think,
+            habit=self.habit or base.habit,
             limit=self.limit or base.limit,
             faults=self.faults or base.faults,
             quirks={**base.quirks, **self.quirks},
         )
 
     def content(self) -> Plan:
-        """Only what is said."""
+        """Only what is said, and how it goes on."""
         return evolve(self, limit=None, faults=(), quirks={})

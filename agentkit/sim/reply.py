@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from agentkit.sim import schema
 from agentkit.sim.chatter import chat, lead
+from agentkit.sim.habits import HABITS, Whim
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Plan, Say, Write
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
@@ -48,7 +49,8 @@ class Composer:
             return self._asked(whole, prefix)
         if not prefix.text:
             return evolve(whole, reasoning=_tail(whole.reasoning, prefix.reasoning) or "")
-        return Reply(text=self._after(whole, prefix.text), calls=whole.calls)
+        told, cut = self._joined(whole, prefix.text)
+        return Reply(text=self._onward(told, cut), calls=whole.calls)
 
     def _thinking(self) -> int:
         """Words of reasoning. A model that leaks shows what was to be turned off."""
@@ -58,19 +60,29 @@ class Composer:
 
     def _asked(self, whole: Reply, prefix: Said) -> Reply:
         """The user, not the protocol, asks to go on: there is always something more to say."""
-        text = self._after(whole, prefix.text)
-        if not text and not whole.calls:
-            text = _before(" " + prose(_MORE, self.seed, "more", prefix.text), self.ask.stop)
-        return Reply(text=self.thread.echo + text, calls=whole.calls)
+        told, cut = self._joined(whole, prefix.text)
+        if cut == len(told) and not whole.calls:
+            told += _before(" " + prose(_MORE, self.seed, "more", prefix.text), self.ask.stop)
+        return Reply(text=self._onward(told, cut, self.thread.echo), calls=whole.calls)
 
-    def _after(self, whole: Reply, said: str) -> str:
+    def _onward(self, told: str, cut: int, quote: str = "") -> str:
+        """What is said after the cut: what there is to repeat and the rest, or what a habit makes of them."""
+        habit = HABITS.get(self.plan.habit)
+        if habit is None or not 0 < cut < len(told):
+            return quote + told[cut:]
+        seed = int(digest(self.seed, self.thread.fingerprint, cut)[:8], 16)
+        tries = (habit(told, cut, Whim(seed, asked)) for asked in dict.fromkeys((quote, "")))
+        return next((said for said in tries if said is not None), quote + told[cut:])
+
+    def _joined(self, whole: Reply, said: str) -> tuple[str, int]:
+        """The reply that this beginning belongs to, and where in it that ends."""
         rest = _tail(whole.text, said)
         if rest is None:
             rest = _anchored(whole.text, said)
         if rest is not None or whole.calls:
-            return rest or ""
+            return whole.text, len(whole.text) - len(rest or "")
         words = max(len(whole.text.split()) - len(said.split()), 12)
-        return _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop)
+        return said + _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop), len(said)
 
     def _calls(self) -> tuple[Call, ...]:
         answered = any(said.role == "tool" for said in self.thread.since)

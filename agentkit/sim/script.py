@@ -25,7 +25,8 @@ Orders, in any case and any combination (N is a number):
 
 Faults happen once in a reply and its continuations, until it has been given; "twice", "3 times" and "x3" say how often,
 "every time" has no end. "N tokens" may stand for "N words". A fault beyond the end of the reply does not happen.
-Orders that only some backends can follow are in `agentkit.sim.quirks`.
+Orders for going on badly with a cut reply are in `agentkit.sim.continuing`, those that only some backends can follow in
+`agentkit.sim.quirks`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from typing import Any
 from attrs import evolve
 
 from agentkit.errors import InvalidInput
-from agentkit.sim import quirks
+from agentkit.sim import continuing, quirks
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Fault, FaultKind, Plan, Say, SizeUnit, Speech, Spoiling, Write
 
 _N = r"\d{1,7}(?:\.\d{1,3})?"
@@ -136,10 +137,12 @@ def parse(text: str) -> Plan:
     think = words.find(_THINK)
     limit = words.find(_LIMIT)
     faults = tuple(_faults(words))
+    habit = words.find(continuing.ORDER)
     return Plan(
         speech=speech or _count(words) or _write(words),
         calls=calls,
         think=int(think["n"] or THOUGHT) if think else 0,
+        habit=continuing.habit_of(habit) if habit else "",
         limit=max(1, int(limit["n"])) if limit else None,
         faults=faults,
         quirks=quirks.read(words.text),

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from attrs import frozen
 
+from agentkit.sim.continuing import ORDER
 from agentkit.sim.talk import Said
 from agentkit.sim.text import digest
 
@@ -63,9 +64,12 @@ class Thread:
         """The end of the reply so far that the user asked to hear again."""
         if self.prefix is None or not self.request or not _REPEAT.search(self.request):
             return ""
-        said = self.prefix.text.rstrip()
+        said = self.prefix.text
         quotes = [group for match in _QUOTED.finditer(self.request) for group in match.groups() if group]
-        return next((quote.strip() for quote in quotes if quote.strip() and said.endswith(quote.strip())), "")
+        exact = next((quote for quote in quotes if quote.strip() and said.endswith(quote)), None)
+        if exact is not None:
+            return exact
+        return next((quote.strip() for quote in quotes if quote.strip() and said.rstrip().endswith(quote.strip())), "")
 
 
 def _words(said: Said) -> tuple[object, ...]:
@@ -95,7 +99,9 @@ def unravel(messages: tuple[Said, ...]) -> Thread:
 
 
 def _asks_on(last: Said, before: Said) -> bool:
-    return before.role == "assistant" and not before.calls and bool(_CONTINUE.search(last.text))
+    if before.role != "assistant" or before.calls or not _CONTINUE.search(last.text):
+        return False
+    return not ORDER.search(without_quotes(last.text))  # says how to go on with the reply that it asks for
 
 
 def _joined(parts: list[Said]) -> Said | None:
