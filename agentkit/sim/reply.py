@@ -76,11 +76,12 @@ class Composer:
 
     def _joined(self, whole: Reply, said: str) -> tuple[str, int]:
         """The reply that this beginning belongs to, and where in it that ends."""
-        rest = _tail(whole.text, said)
-        if rest is None:
-            rest = _anchored(whole.text, said)
-        if rest is not None or whole.calls:
-            return whole.text, len(whole.text) - len(rest or "")
+        for find in (_tail, _spaced, _anchored):
+            rest = find(whole.text, said)
+            if rest is not None:
+                return whole.text, len(whole.text) - len(rest)
+        if whole.calls:
+            return whole.text, len(whole.text)
         words = max(len(whole.text.split()) - len(said.split()), 12)
         return said + _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop), len(said)
 
@@ -163,6 +164,18 @@ def _before(text: str, stops: tuple[str, ...]) -> str:
 
 def _tail(whole: str, said: str) -> str | None:
     return whole[len(said) :] if whole.startswith(said) else None
+
+
+def _spaced(whole: str, said: str) -> str | None:
+    """What follows a prefix that has other white space, as a JSON document may."""
+    signs = "".join(said.split())
+    if not signs or not "".join(whole.split()).startswith(signs):
+        return None
+    left, place = len(signs), 0
+    while left:
+        left -= not whole[place].isspace()
+        place += 1
+    return whole[place:].lstrip() if said[-1].isspace() else whole[place:]
 
 
 def _anchored(whole: str, said: str) -> str | None:
