@@ -23,7 +23,7 @@ from agentkit.provider import Adapting, ChatRequest, Chunk, Detecting, Exchangin
 from agentkit.usage import FinishReason
 
 _NO_WAY = "no way of continuing works with this backend"
-_FEW = 256
+_FEW, _HARDLY = 256, 8
 _TOO_LONG = "the reply has outgrown the window, and no way of continuing is left that goes beyond it"
 _INSTEAD = "its beginning, an outline and its end go along"
 
@@ -61,8 +61,10 @@ def _in_order(task: Task) -> Flow[list[Line]]:
 
 def _failed(task: Task, line: Line, error: AgentKitError) -> Flow[None]:
     """Count the failure; after some in a row the backend is left alone for a while."""
-    if isinstance(line.provider, Detecting) and _is_gone(error):
-        line.learnt.provider = None
+    if _is_gone(error):
+        line.learnt.window, line.learnt.asked = None, 0
+        if isinstance(line.provider, Detecting):
+            line.learnt.provider = None
     if len(task.lines) == 1 or not isinstance(error, task.fallback.errors):
         return
     line.learnt.failures += 1
@@ -129,8 +131,7 @@ class _Attempts:
                 continue
             reason = lost or self._course.cut(line, self._builder)
             self._builder.end()
-            if self._journal.last_desk is not None:
-                self._journal.last_desk.answered(self._builder.reported, None)
+            self._journal.counted(self._builder.reported)
             self._taught = False
             if reason is None or (yield from self._is_over(line, reason, lost=bool(lost) or self._is_crowded(line))):
                 return
@@ -224,7 +225,7 @@ class _Attempts:
         usage, cap = self._builder.reported, self._course.options.max_tokens or _FEW
         if self._builder.finish_reason is not FinishReason.LENGTH or usage is None or usage.input_tokens < _FEW:
             return False
-        if not self._course.attempts or usage.output_tokens >= min(cap, _FEW) // 4:
+        if not self._course.attempts or usage.output_tokens >= min(cap // 4, _HARDLY):
             return False
         return self._journal.desk(line.backend).crowded(usage.input_tokens + usage.output_tokens)
 

@@ -51,6 +51,8 @@ class Course:
         """Ways that were seen to fail in this conversation, by backend."""
         self._thought_only = 0
         self._from = 0
+        self._was_cut = False
+        """The attempt before ended at the backend's limit."""
 
     def strategy(self, line: Line, text: str, *, whole: bool = True) -> Strategy | None:
         """How this backend is asked to go on from `text`; None where every way has failed.
@@ -99,6 +101,7 @@ class Course:
 
     def cut(self, line: Line, builder: Builder) -> str | None:
         """Why the reply as it stands counts as cut; None where it is whole."""
+        was_cut, self._was_cut = self._was_cut, builder.finish_reason is FinishReason.LENGTH
         calls = builder.calls()
         if calls:
             return "a tool call is cut" if any(map(is_cut, calls)) else None
@@ -106,6 +109,8 @@ class Course:
         if reason is FinishReason.LENGTH:
             return "the backend's limit of tokens"
         text = builder.said
+        if was_cut and reason is FinishReason.STOP and len(text) == self._from and _is_open(text):
+            return "the backend has no more to say"
         if not self.settings.detect or not text:
             return None
         shape = self.follow(text)
@@ -204,6 +209,11 @@ class Course:
         """A connection that broke in mid-reply is to be gone over as a cut is."""
         lost = isinstance(error, TransportError | ProtocolError)
         return lost and self.settings.on_disconnect == "continue" and bool(builder.text)
+
+
+def _is_open(text: str) -> bool:
+    """It ends where no sentence, line or block does."""
+    return text[-1:].isalpha() or text[-1:] in tuple(",;:-(")
 
 
 def _larger(cap: int, line: Line, builder: Builder, window: int | None = None) -> int:

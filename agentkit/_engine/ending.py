@@ -83,9 +83,8 @@ def commit(
             ),
             lost,
         )
-    if journal.last_desk is not None:
-        alone = len(builder.segments) == 1 and not cut
-        journal.last_desk.answered(builder.reported, message if alone else None)
+    alone = len(builder.segments) == 1 and not cut
+    journal.counted(builder.reported, message if alone else None)
     if error is None and reason is not None and course.is_owed_an_error(message.text):
         error = IncompleteReply(f"the reply is cut: {reason}")
         return Ending(journal.reply(state, name, error), error)

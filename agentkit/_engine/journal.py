@@ -117,6 +117,11 @@ class Journal:
         self.last_desk = self.desks.setdefault(backend, Desk())
         return self.last_desk
 
+    def counted(self, usage: Usage | None, reply: Message | None = None) -> None:
+        """What the backend that was asked last has counted; `reply` is the message, where it is all that came of it."""
+        if self.last_desk is not None:
+            self.last_desk.answered(usage, reply)
+
     def replay(self, entries: Sequence[Entry]) -> None:
         """Apply what is new among `entries`."""
         for entry in entries:

@@ -77,7 +77,7 @@ def _how_to_use(found: Found) -> str:
 
 
 def _assigned(found: Found, entry: str, value: str) -> str:
-    return f"{variables(found.backend, entry)[0]}={value}"
+    return f"{variables(found.backend, entry)[0]}={shown_url(value)}"
 
 
 def model_in_use() -> Finding:
@@ -114,6 +114,7 @@ def _answering(told: str, settings: BackendSettings, wanted: str, url: str) -> F
         verdict = probe(url, api_key=settings.api_key.value)
     except AgentKitError as error:
         return Finding("wrong", f"{told}: {error}", advice(error, settings, url))
+    url = shown_url(url)
     lists = f"agentkit models {backend} lists what there is"
     match verdict:
         case Verdict(backend=None):

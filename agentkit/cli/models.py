@@ -13,6 +13,7 @@ from agentkit.cli._screen import Screen
 from agentkit.cli._settings import address, backends, configured, key_origin, short, url_origin
 from agentkit.config import DEFAULT, backend_settings, variables
 from agentkit.errors import AgentKitError, AuthError
+from agentkit.providers.openai_chat import shown_url
 
 if TYPE_CHECKING:
     from agentkit.discovery import Found
@@ -87,7 +88,8 @@ def tell_models(screen: Screen, name: str, base_url: str | None) -> int:
 
 def _at(found: Found) -> str:
     """How to say that another backend is at this address."""
-    return f", and set {variables(found.backend, 'base_url')[0]}={found.base_url}" if found.origin != DEFAULT else ""
+    variable = variables(found.backend, "base_url")[0]
+    return "" if found.origin == DEFAULT else f", and set {variable}={shown_url(found.base_url)}"
 
 
 def _ask(name: str, base_url: str | None) -> Found:
@@ -109,7 +111,7 @@ def _ask(name: str, base_url: str | None) -> Found:
 def title(found: Found) -> str:
     """Which server, and where."""
     version = f" {found.version}" if found.version else ""
-    return f"{found.backend}{version} at {found.base_url} ({short(found.origin)}), known by {found.evidence}"
+    return f"{found.backend}{version} at {shown_url(found.base_url)} ({short(found.origin)}), known by {found.evidence}"
 
 
 def _lines(found: Found, backend: str) -> Iterator[str]:
@@ -127,7 +129,7 @@ def as_json(found: Found) -> dict[str, Any]:
     return {
         "backend": found.backend,
         "version": found.version,
-        "address": found.base_url,
+        "address": shown_url(found.base_url),
         "origin": found.origin,
         "evidence": found.evidence,
         "needs_key": found.needs_key,

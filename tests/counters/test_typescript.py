@@ -6,7 +6,7 @@ import random
 
 import pytest
 from conversations import Tool
-from test_harmony import oracle  # noqa: F401 - the fixture
+from test_harmony_counter import oracle  # noqa: F401 - the fixture
 
 from agentkit.counters import HarmonyCounter
 from agentkit.counters._typescript import namespace

@@ -478,3 +478,17 @@ def test_what_was_held_back_at_a_seam_is_kept_where_the_connection_breaks() -> N
     assert caught.value.reply is not None
     assert caught.value.reply.text == "Once upon a time th"
     assert "".join(event.text for event in stage.events if isinstance(event, TextDelta)) == "Once upon a time th"
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"), [("It stops in the middle of a wor", Outcome.TRUNCATED), ("It was whole.", Outcome.COMPLETE)]
+)
+def test_a_backend_that_falls_silent_after_a_cut_is_believed_where_the_text_looks_whole(
+    said: str, outcome: Outcome
+) -> None:
+    stage = Stage([SSE, delta(said) + finish("length"), SSE, finish()])
+    reply = stage.run(turn(task(), Journal()))
+    assert (reply.text, reply.outcome) == (said, outcome)
+    assert reply.reason == (
+        None if outcome is Outcome.COMPLETE else "the backend has no more to say; the attempt added nothing"
+    )

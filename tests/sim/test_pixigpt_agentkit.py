@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from sim_client import tool_schema
 
-from agentkit import AsyncConversation, Conversation
+from agentkit import AsyncConversation, Continuation, Conversation
 from agentkit.errors import AuthError, BadRequest, ConnectionLost, ContextOverflow, RateLimited, ServerError
 from agentkit.events import TextDelta
 from agentkit.messages import Message, ToolResult, system, user
@@ -18,10 +19,13 @@ from agentkit.providers.pixigpt import THINKING_FLOOR, PixiGPT
 from agentkit.sim import SimServer, Simulator
 from agentkit.usage import FinishReason
 
+AS_IT_IS = Continuation(max_attempts=0)
 ONCE = RetryPolicy(max_attempts=1)
 FAST = RetryPolicy(max_attempts=3, base_delay=0.0)
 QUIET = Options(reasoning_effort="none")
 TOOL = tool_schema("get_weather", {"type": "object", "properties": {"city": {}}, "required": ["city"]})
+_keys = count()
+"""What is learnt of a server is remembered by address and key: here each test has a server of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,9 @@ def simulator(server: SimServer) -> Iterator[Simulator]:
 
 
 def talk(server: SimServer, retry: RetryPolicy = ONCE, **settings: object) -> Conversation:
-    return Conversation("pixigpt/pixi", base_url=server.describe()["pixigpt"], api_key="k", retry=retry, **settings)  # type: ignore[arg-type]
+    return Conversation(
+        "pixigpt/pixi", base_url=server.describe()["pixigpt"], api_key=f"k{next(_keys)}", retry=retry, **settings
+    )  # type: ignore[arg-type]
 
 
 def test_several_turns(server: SimServer, simulator: Simulator) -> None:
@@ -72,7 +78,7 @@ def test_a_stream_is_one_piece(server: SimServer, simulator: Simulator) -> None:
 
 
 def test_thinking(server: SimServer, simulator: Simulator) -> None:
-    with talk(server) as chat:
+    with talk(server, continuation=AS_IT_IS) as chat:
         assert chat.send("think 50 words. say hi", options=QUIET).reasoning == ""
         leaked = chat.send("leak thinking. think 9 words. write 6 words")
         assert (len(leaked.reasoning.split()), len(leaked.text.split())) == (9, 6)
@@ -81,7 +87,7 @@ def test_thinking(server: SimServer, simulator: Simulator) -> None:
 
 
 def test_limits(server: SimServer, simulator: Simulator) -> None:
-    with talk(server) as chat:
+    with talk(server, continuation=AS_IT_IS) as chat:
         raised = chat.send("write 4000 words", options=Options(max_tokens=100))
         assert raised.usage.output_tokens == THINKING_FLOOR
         assert raised.finish_reason is FinishReason.LENGTH
