@@ -112,7 +112,7 @@ class CallReader:
         opening = _OPENING.search(self._held, first)
         invented = _RESULT.search(self._held, first) if self._calls else None
         if invented and (opening is None or invented.start() < opening.start()):
-            self._say(self._held[: invented.start()].rstrip(), out)
+            self._say(self._held[: self._before_blanks(invented.start())], out)
             out.append(INVENTED)
             self._state = "over"
         elif opening:

@@ -187,6 +187,7 @@ def test_what_the_model_invents_after_a_call_is_left_out() -> None:
     invented = "<tool_response>\n12 degrees\n</tool_response>\nIt is 12 degrees."
     assert every_cut(f"Let me look.\n{CALL}\n{invented}") == ("Let me look.", [OSLO], 1)
     assert every_cut(f'{CALL}\nSo\n<tool_response name="weather">\n12\n</tool_response>\n{CALL}') == ("So", [OSLO], 1)
+    assert every_cut(f"{CALL}\nSo{' ' * 70}\n{invented}") == ("So" + " " * 7, [OSLO], 1)
     assert every_cut(f"{CALL}\n{CALL}\n{invented}") == ("", [OSLO, OSLO], 1)
 
 
