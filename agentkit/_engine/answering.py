@@ -225,7 +225,9 @@ class _Attempts:
         usage, cap = self._builder.reported, self._course.options.max_tokens or _FEW
         if self._builder.finish_reason is not FinishReason.LENGTH or usage is None or usage.input_tokens < _FEW:
             return False
-        if not self._course.attempts or usage.output_tokens >= min(cap // 4, _HARDLY):
+        last = self._builder.segments[-1]
+        most = _HARDLY if last.end > last.start else _FEW  # an echo takes more than a few and may come to nothing
+        if not self._course.attempts or usage.output_tokens >= min(cap // 4, most):
             return False
         return self._journal.desk(line.backend).crowded(usage.input_tokens + usage.output_tokens)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentkit._engine.plan_cut import LEAST, cut, shortened
+from agentkit._engine.plan_cut import LEAST, cut, ends, reduced, shortened
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.tokens import TokenCounter, cost
 from tests.plan.counting import Words
@@ -91,3 +91,23 @@ def test_results_keep_what_they_are() -> None:
 def test_what_is_short_enough_stays() -> None:
     message = assistant("short")
     assert shortened(WORDS, message, 100) == message
+
+
+class Growing(Words):
+    """A long text costs more than its pieces."""
+
+    def text(self, text: str, /) -> int:
+        return len(text.split()) + len(text) // 100
+
+
+def test_a_reply_is_sent_as_it_is_or_as_its_ends() -> None:
+    reply = assistant("It begins here. " + "Then more is said, and more. " * 300 + "And so it goes")
+    assert reduced(WORDS, reply, 5000) is reply
+    for counter in (WORDS, Growing()):
+        made = reduced(counter, reply, 200)
+        assert cost(counter, made) <= 200
+        assert made.text.startswith("It begins here.")
+        assert made.text.endswith("And so it goes")
+        assert "characters of this reply are left out here" in made.text
+        assert ends(counter, reply, 200) == made
+    assert ends(WORDS, reply, 0).text == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agentkit._engine.fitting import Desk
 from agentkit._engine.plan import plan
 from agentkit._engine.plan_refusal import lesson
 from agentkit._engine.plan_terms import Terms
@@ -55,3 +56,16 @@ def test_the_answer_of_a_backend_beats_the_users_window_for_this_request() -> No
     learnt = lesson(first, refusal(1000, None))
     assert learnt.terms.room == 500, "half of the window at least is left for the prompt"
     assert plan(learnt.terms, PAST, learnt.state).manifest.tokens.upper <= 500
+
+
+def test_a_crowded_window_is_learnt_once() -> None:
+    desk = Desk()
+    assert desk.crowded(1000)
+    assert not desk.crowded(1000)
+    assert desk.crowded(800)
+    assert desk.at_most == 600
+
+
+def test_a_desk_without_a_request_has_nothing_to_tell() -> None:
+    assert Desk().manifest() is None
+    assert Desk().learn(ContextOverflow("too long")) is None

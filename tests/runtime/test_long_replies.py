@@ -134,6 +134,51 @@ def test_what_cannot_fit_ends_the_reply(runtime: str, on_error: Any) -> None:
     play(runtime, scenario)
 
 
+def test_what_cannot_fit_is_tried_again_where_the_caller_says_so(runtime: str) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        words = iter(["go on, please, " * 5000, "go on"])
+        settings = Continuation(prompt=lambda *_: next(words), on_error=lambda error, progress: "retry")
+        provider = ScriptedProvider([Cut("One, two, three, and then"), " so on"], prefix=False)
+        async with open_chat(provider, continuation=settings, context=ContextPolicy(window=2000)) as chat:
+            reply = await chat.send("count")
+            assert (reply.text, reply.outcome) == ("One, two, three, and then so on", Outcome.COMPLETE)
+
+    play(runtime, scenario)
+
+
+def test_without_a_window_a_reply_goes_along_as_it_is(runtime: str) -> None:
+    server = Simulator(seed=5)
+
+    async def scenario(open_chat: Opener) -> None:
+        few, brief = ContextPolicy(max_history=5), Options(max_tokens=90)
+        async with open_chat(server, context=few, options=brief, continuation=MANY) as chat:
+            reply = await chat.send(STORY)
+            assert reply.text == whole()
+            assert {segment.strategy for segment in reply.segments[1:]} == {"native"}
+
+    play(runtime, scenario)
+
+
+def test_a_summary_that_does_not_fit_a_smaller_window_is_left_out(runtime: str) -> None:
+    from agentkit.stores.memory import MemoryStore
+
+    kept: Any = {"store": MemoryStore(), "name": "talk"}
+    summary = " ".join(f"fact number {number}" for number in range(120))
+
+    async def scenario(open_chat: Opener) -> None:
+        provider = ScriptedProvider(["a", "b", "c", "d", summary, *["e"] * 9])
+        many = ContextPolicy(policy="summarize", max_pairs=3, window=4000)
+        async with open_chat(provider, context=many, **kept) as chat:
+            for number in range(5):
+                await chat.send(f"question {number}")
+        less = ContextPolicy(policy="summarize", window=400, reserve=100)
+        async with open_chat(provider, context=less, **kept) as chat:
+            assert (await chat.send("question 5")).text == "e"
+            assert summary not in [message.text for message in provider.requests[-1].messages]
+
+    play(runtime, scenario)
+
+
 def test_the_rest_comes_from_a_backend_with_a_smaller_window(runtime: str) -> None:
     large = Simulator(seed=5, window=100_000)
     small = Simulator(seed=5, profile="vllm-0.33", window=WINDOW)
