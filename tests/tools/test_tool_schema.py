@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import jsonschema
@@ -201,6 +201,37 @@ def test_values_are_of_the_type_that_was_asked_for() -> None:
     ]:
         made = tool_of(hint).bind({"it": value}).arguments["it"]
         assert (made, type(made)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("hint", "good", "bad", "words"),
+    [
+        (bool, True, 1, "true or false"),
+        (int, -5, 5.5, "a whole number"),
+        (float, 0.5, "1", "a number"),
+        (None, None, 0, "null"),
+        (UUID, "00000000-0000-4000-8000-00000000000A", "0" * 32, "a UUID such as "),
+        (date, "2024-02-29", "2023-02-29", 'a date such as "2031-01-02"'),
+        (dict[str, int], {"a": 1}, {"a": "b"}, "a whole number"),
+        (dict[str, int], {}, [], "an object"),
+        (list[dict[str, int]] | None, [{"a": 1}], [1], "an object"),
+        (list[int] | str, [1], 5, "an array or a text"),
+        (tuple[int, str] | bool, [1, "a"], [1], "an array of 2 or true or false"),
+        (dict[str, str] | None, None, "x", "an object or null"),
+        (Annotated[int, "said of it"] | None, 1, "x", "a whole number or null"),
+        (Level | None, 1, 5, "one of 1, 2 or null"),
+        (Tree | None, {}, 5, "an object with a, b or null"),
+    ],
+)
+def test_what_is_taken_and_what_is_not(hint: Any, good: Any, bad: Any, words: str) -> None:
+    tool = tool_of(hint)
+    validator = validator_of(tool.parameters)
+    assert takes(tool, {"it": good})
+    assert validator.is_valid({"it": good})
+    assert not validator.is_valid({"it": bad})
+    with pytest.raises(InvalidArguments) as found:
+        tool.bind({"it": bad})
+    assert found.value.problems[0].message.startswith(f"expected {words}")
 
 
 def test_what_no_schema_can_say() -> None:
