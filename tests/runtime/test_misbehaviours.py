@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise, takewhile
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from raw_server import Peer, RawServer, plain
@@ -242,7 +242,7 @@ def test_i1_the_user_stops(runtime: str, backend: Make, store: str) -> None:
     async def scenario(open_chat: Opener) -> None:
         async with open_chat(there.model(), store=store, name="talk") as chat:
             turn: Any = chat.stream("tell me")
-            shown = ""
+            shown, last = "", cast("Any", None)
             async with turn:
                 async for each in turn:
                     shown += each.text if isinstance(each, TextDelta) else ""
