@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise, takewhile
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from raw_server import Peer, RawServer, plain
@@ -31,6 +31,7 @@ from agentkit import (
     TextDelta,
     ToolCall,
     ToolResult,
+    TurnFinished,
     assistant,
     user,
 )
@@ -242,13 +243,14 @@ def test_i1_the_user_stops(runtime: str, backend: Make, store: str) -> None:
     async def scenario(open_chat: Opener) -> None:
         async with open_chat(there.model(), store=store, name="talk") as chat:
             turn: Any = chat.stream("tell me")
-            shown, last = "", cast("Any", None)
+            shown, last = "", None
             async with turn:
                 async for each in turn:
                     shown += each.text if isinstance(each, TextDelta) else ""
                     if len(shown.split()) == 12:
                         turn.stop()
                     last = each
+            assert isinstance(last, TurnFinished)
             assert last.reply.outcome is Outcome.INTERRUPTED
             assert last.reply.text == shown == chat.messages[-1].text
             assert chat.messages[-1].interrupted
