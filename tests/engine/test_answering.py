@@ -492,3 +492,27 @@ def test_a_backend_that_falls_silent_after_a_cut_is_believed_where_the_text_look
     assert reply.reason == (
         None if outcome is Outcome.COMPLETE else "the backend has no more to say; the attempt added nothing"
     )
+
+
+@pytest.mark.parametrize(
+    ("failure", "known"),
+    [
+        (refusal(404), False),
+        ([ConnectError("away")], False),
+        (refusal(401), True),
+    ],
+)
+def test_what_was_learnt_of_a_server_ends_where_it_is_gone(failure: list[object], known: bool) -> None:
+    asked = task(line={"provider": ASKING, "model": "", "retry": RetryPolicy(max_attempts=1)})
+    journal = Journal()
+    Stage([JSON, b"served", b"", SSE, delta("Hi") + finish()]).run(turn(asked, journal))
+    with pytest.raises(AgentKitError):
+        Stage(failure, Stage(()).records).run(turn(evolve(asked, turn_id="t2"), Journal()))
+    assert (asked.line.learnt.provider is not None, asked.line.learnt.window is not None) == (known, known)
+
+
+def test_a_server_with_one_dialect_forgets_its_window_where_it_is_gone() -> None:
+    asked = task(line={"learnt": Learnt(window=512, asked=2), "retry": RetryPolicy(max_attempts=1)})
+    with pytest.raises(ConnectError):
+        Stage([ConnectError("away")]).run(turn(asked, Journal()))
+    assert (asked.line.learnt.window, asked.line.learnt.asked) == (None, 0)
