@@ -512,7 +512,7 @@ def test_what_was_learnt_of_a_server_ends_where_it_is_gone(failure: list[object]
 
 
 def test_a_server_with_one_dialect_forgets_its_window_where_it_is_gone() -> None:
-    asked = task(line={"learnt": Learnt(window=512, asked=2), "retry": RetryPolicy(max_attempts=1)})
+    asked = task(line={"learnt": Learnt(window=5120, asked=2), "retry": RetryPolicy(max_attempts=1)})
     with pytest.raises(ConnectError):
         Stage([ConnectError("away")]).run(turn(asked, Journal()))
     assert (asked.line.learnt.window, asked.line.learnt.asked) == (None, 0)
