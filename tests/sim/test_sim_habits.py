@@ -134,6 +134,20 @@ def test_a_beginning_of_somebody_else_is_gone_on_with_badly_too() -> None:
     assert heard.text.startswith(said + ", and ")
 
 
+def test_a_beginning_with_other_space_finds_its_place() -> None:
+    order = user(f"say {PAGE}")
+    for value in (PAGE, json.dumps(json.loads(PAGE), indent=2)):
+        signs = value[: value.index('"Ada"')]
+        for said in (signs, signs.rstrip()):
+            heard = ask(Simulator(), [order, assistant(said)])
+            assert json.loads(said + heard.text) == json.loads(PAGE)
+
+
+def test_what_is_asked_for_is_echoed_with_its_space() -> None:
+    history = [user(f"say {CODE}"), assistant(CODE[: CODE.index("print(2)")]), user(f"{REPEAT}print(1)\n")]
+    assert ask(Simulator(), history).text == CODE[CODE.index("print(1)") :]
+
+
 def test_nothing_to_go_on_from_and_nothing_left_to_say() -> None:
     simulator = Simulator()
     assert ask(simulator, [user("continue with silence. say ok"), assistant("ok")]).text == ""
