@@ -19,7 +19,7 @@ settings.load_profile("agentkit")
 
 pytest_plugins = ["agentkit.testing.plugin"]
 
-OF_THE_SUITE = ("AGENTKIT_KILLS", "AGENTKIT_EXPLORE")
+OF_THE_SUITE = ("AGENTKIT_KILLS", "AGENTKIT_EXPLORE", "AGENTKIT_TURNS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 LOOPBACK = ("127.", "::1", "localhost")
 

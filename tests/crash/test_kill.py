@@ -129,6 +129,7 @@ def test_the_next_message_works_after_a_kill_and_keeps_the_partial(store: str) -
     asyncio.run(go_on())
 
 
+@pytest.mark.slow
 def test_random_kills_lose_nothing_that_was_committed(store: str) -> None:
     chance = random.Random(20)
     committed: dict[str, str] = {}

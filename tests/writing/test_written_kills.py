@@ -1,6 +1,6 @@
 """Real processes killed with SIGKILL while they write a long text, until it is whole.
 
-AGENTKIT_KILLS sets how many random kills are made at least; 24 by default.
+AGENTKIT_KILLS sets how many random kills are made at least; 10 by default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agentkit.sim import Simulator
 from agentkit.stores.sqlite import SQLiteStore
 
 SCRIPT = str(Path(__file__).parent / "killed.py")
-KILLS = int(os.environ.get("AGENTKIT_KILLS", "24"))
+KILLS = int(os.environ.get("AGENTKIT_KILLS", "10"))
 WORDS, LIMIT = 1500, 120
 PATIENCE = 60.0
 
