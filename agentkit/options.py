@@ -155,9 +155,11 @@ class Limits:
 
 
 def _errors(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    kinds: tuple[object, ...] = value if isinstance(value, tuple) else (None,)
+    kinds = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (None,)
     if not all(isinstance(kind, type) and issubclass(kind, AgentKitError) for kind in kinds):
-        raise InvalidInput(f"{attribute.name} must be a tuple of agentkit's error classes, not {_shown(value)}")
+        raise InvalidInput(
+            f"{attribute.name} must be a tuple of agentkit's error classes, not {_shown(cast('object', value))}"
+        )
 
 
 def _after_output(instance: object, attribute: Attribute[Any], value: Any) -> None:

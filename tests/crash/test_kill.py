@@ -130,6 +130,7 @@ def test_the_next_message_works_after_a_kill_and_keeps_the_partial(store: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 def test_random_kills_lose_nothing_that_was_committed(store: str) -> None:
     chance = random.Random(20)
     committed: dict[str, str] = {}

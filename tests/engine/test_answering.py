@@ -14,6 +14,7 @@ from agentkit._engine.accumulate import is_cut
 from agentkit._engine.line import Learnt, Line
 from agentkit._engine.rounds import detected
 from agentkit._engine.turn import turn
+from agentkit.context import ContextPolicy
 from agentkit.continuation import Continuation
 from agentkit.effects import Open, Reserve, Settle, Sleep, Stopped
 from agentkit.errors import (
@@ -48,7 +49,7 @@ from agentkit.provider import (
 )
 from agentkit.providers import get_provider
 from agentkit.providers.openai_chat import SIM, OpenAIChat
-from agentkit.store import TurnStarted
+from agentkit.store import Summarized, TurnStarted
 from agentkit.usage import FinishReason, Outcome, Usage
 
 JSON = ResponseHead(200, {"content-type": "application/json"})
@@ -516,3 +517,37 @@ def test_a_server_with_one_dialect_forgets_its_window_where_it_is_gone() -> None
     with pytest.raises(ConnectError):
         Stage([ConnectError("away")]).run(turn(asked, Journal()))
     assert (asked.line.learnt.window, asked.line.learnt.asked) == (None, 0)
+
+
+# --- summaries
+
+
+def summarizing(**changes: Any) -> Any:
+    return task(context=ContextPolicy(policy="summarize", max_pairs=1, keep=0.5), **changes)
+
+
+def test_a_summary_that_fails_is_done_without() -> None:
+    once = {"retry": RetryPolicy(max_attempts=1)}
+    stage, journal = Stage([]), Journal()
+    for number in range(3):
+        broken = [ConnectionLost("gone")] if number == 2 else []
+        stage.network = [*broken, SSE, delta(f"answer {number}") + finish()]
+        stage.run(turn(summarizing(ask=f"question {number}", turn_id=f"t{number}", line=once), journal))
+    assert [event for event in stage.events if isinstance(event, TextDelta)][-1] == TextDelta("answer 2")
+    assert not any(isinstance(record, Summarized) for record in stage.records)
+
+
+def test_a_summary_can_take_several_requests() -> None:
+    def answering(request: ChatRequest) -> Rounds[None]:
+        seen = yield from ask(GET)
+        yield TextDelta(seen.body.decode())
+        yield Finish(FinishReason.STOP)
+
+    def told(**changes: Any) -> Any:
+        return summarizing(line={"provider": Several(answering)}, **changes)
+
+    stage, journal = Stage([]), Journal()
+    for number in range(4):
+        stage.network = [step for _ in range(2) for step in (JSON, b"said", b"")]
+        stage.run(turn(told(ask=f"question {number}", turn_id=f"t{number}"), journal))
+    assert any(isinstance(record, Summarized) and record.text == "said" for record in stage.records)

@@ -54,6 +54,7 @@ TURNS = int(os.environ.get("AGENTKIT_TURNS", "140"))
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"pixigpt"}))
 def test_many_turns_in_a_small_window(profile: str) -> None:
     """Zero overflows, zero invalid requests, and requests that begin like the one before."""

@@ -9,6 +9,7 @@ from seam_trials import COUNTED, ECHO, cuts
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.timeout(1200)
 def test_what_must_hold_of_joined_replies() -> None:
     assert len(cuts()) >= 2000

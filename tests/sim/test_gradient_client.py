@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gradient_chat import GradientChatClient, GradientChatError, GradientConversation
 
 from agentkit.sim import SimServer, Simulator
+
+with warnings.catch_warnings():  # what it is built on reads a file of its own without naming the encoding
+    warnings.simplefilter("ignore", EncodingWarning)
+    from gradient_chat import GradientChatClient, GradientChatError, GradientConversation
 
 Make = Callable[..., GradientChatClient]
 

@@ -69,6 +69,7 @@ def journalled(store: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_killed_again_and_again_the_file_is_whole_in_the_end(tmp_path: Path) -> None:
     chance = random.Random(11)
