@@ -8,12 +8,12 @@ from attrs import evolve
 
 from agentkit._engine.plan_outline import sum_of
 from agentkit._engine.seam.excerpt import excerpt
+from agentkit._middle import mark, without_middle
 from agentkit.messages import Message, Part, Text, ToolResult, assistant
 from agentkit.tokens import TokenCounter, cost
 
 LEAST = 32
 """No text is cut to fewer tokens."""
-_HIGH, _LOW, _END = "\ud800", "\udc00", "\udfff"
 _LONG = 64
 """What has more characters for each token that there is room for does not fit, and is not counted."""
 _USUAL = 8
@@ -86,7 +86,7 @@ def cut(counter: TokenCounter, text: str, most: int) -> str:
     total = counter.text(text)
     if total <= most:
         return text
-    room = max(most - counter.text(_mark(len(text))), 0)
+    room = max(most - counter.text(mark(len(text))), 0)
     keep = len(text) * room // total
     while True:
         made = _ends(text, keep)
@@ -97,18 +97,4 @@ def cut(counter: TokenCounter, text: str, most: int) -> str:
 
 
 def _ends(text: str, keep: int) -> str:
-    head, tail = keep // 2, len(text) - (keep - keep // 2)
-    if _splits(text, head):
-        head -= 1
-    if _splits(text, tail):
-        tail += 1
-    return f"{text[:head]}{_mark(tail - head)}{text[tail:]}"
-
-
-def _splits(text: str, place: int) -> bool:
-    """A cut here would part two halves of one character, as texts from JSON may have them."""
-    return 0 < place < len(text) and _HIGH <= text[place - 1] < _LOW <= text[place] <= _END
-
-
-def _mark(count: int) -> str:
-    return f"\n[... {count:,} characters left out ...]\n"
+    return without_middle(text, keep // 2, len(text) - (keep - keep // 2))

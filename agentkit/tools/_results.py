@@ -16,6 +16,7 @@ from uuid import UUID
 
 import attrs
 
+from agentkit._middle import mark, without_middle
 from agentkit.tools._json import is_mapping, is_named_tuple, is_sequence, is_set
 
 NOTHING = "(nothing)"
@@ -25,7 +26,6 @@ _MORE = "..."
 _DEEPEST = 50
 _MOST_VALUES = 100_000
 _LONGEST_ERROR = 500
-_HIGH, _LOW, _END = "\ud800", "\udc00", "\udfff"
 
 _SECRET = r"(?:api|access|secret|private)[-_ ]?key|secret|passwo?r?d|\w+[-_]token|token(?=\s*=)|authorization"  # noqa: S105
 _HIDING: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -59,22 +59,8 @@ def limited(text: str, most: int) -> str:
     """The text within so many characters: what is too long loses its middle, and a mark says so."""
     if len(text) <= most:
         return text
-    keep = max(most - len(_mark(len(text))), 0)
-    head, tail = keep - keep // 3, len(text) - keep // 3
-    if _splits(text, head):
-        head -= 1
-    if _splits(text, tail):
-        tail += 1
-    return f"{text[:head]}{_mark(tail - head)}{text[tail:]}"
-
-
-def _mark(count: int) -> str:
-    return f"\n[... {count:,} characters left out ...]\n"
-
-
-def _splits(text: str, place: int) -> bool:
-    """A cut here would part two halves of one character, as texts from JSON may have them."""
-    return 0 < place < len(text) and _HIGH <= text[place - 1] < _LOW <= text[place] <= _END
+    keep = max(most - len(mark(len(text))), 0)
+    return without_middle(text, keep - keep // 3, len(text) - keep // 3)
 
 
 def explain(error: BaseException) -> str:
