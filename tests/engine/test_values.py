@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.backoff import delay_before_retry
 from agentkit._engine.history import UNANSWERED, History, repair
-from agentkit._engine.seam import PrefixEcho
+from agentkit._engine.seam import Joint, Native
 from agentkit.errors import (
     AgentKitError,
     ConnectError,
@@ -225,7 +225,7 @@ texts = st.text(alphabet="ab ", max_size=12)
 
 
 def shown(prefix: str, pieces: list[str]) -> str:
-    echo = PrefixEcho(prefix, "")
+    echo = Joint(prefix, Native(repeats_prefix=True))
     chunks: list[Chunk] = [chunk for piece in pieces for chunk in echo.pass_on(TextDelta(piece))]
     chunks += echo.pass_on(Finish(FinishReason.STOP))
     return "".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta))

@@ -9,7 +9,6 @@ from agentkit._engine.seam import (
     Joint,
     Native,
     Overlap,
-    PrefixEcho,
     Raw,
     Seam,
     Shape,
@@ -187,7 +186,7 @@ def test_a_joint_joins_text_and_reasoning() -> None:
         return [each for chunk in chunks for each in joint.pass_on(chunk)]
 
     end = Finish(FinishReason.STOP)
-    echo = PrefixEcho("said before ", "thought before ")
+    echo = Joint("said before ", Native(repeats_prefix=True), reasoning="thought before ")
     assert shown(echo, ReasoningDelta("thought before and"), Notice("n"), TextDelta("said before more"), end) == [
         ReasoningDelta("and"),
         Notice("n"),
@@ -195,7 +194,9 @@ def test_a_joint_joins_text_and_reasoning() -> None:
         end,
     ]
     assert echo.joined.overlap == len("said before ")
-    assert shown(PrefixEcho("said", "thought"), ReasoningDelta("tho"), TextDelta("sa"), end) == [
+    assert shown(
+        Joint("said", Native(repeats_prefix=True), reasoning="thought"), ReasoningDelta("tho"), TextDelta("sa"), end
+    ) == [
         ReasoningDelta("tho"),
         TextDelta("sa"),
         end,

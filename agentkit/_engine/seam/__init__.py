@@ -13,7 +13,6 @@ __all__ = (
     "Joint",
     "Native",
     "Overlap",
-    "PrefixEcho",
     "Raw",
     "Seam",
     "Shape",
@@ -21,10 +20,3 @@ __all__ = (
     "rungs",
     "strategy_name",
 )
-
-
-class PrefixEcho(Joint):
-    """Drops what a backend repeats of the text and the reasoning that it continues."""
-
-    def __init__(self, text: str, reasoning: str) -> None:
-        super().__init__(text, Native(repeats_prefix=True), reasoning=reasoning)
