@@ -72,9 +72,10 @@ class Outfit:
     ) -> Flow[tuple[Terms, bool]]:
         """What the request has to keep to, and whether that takes a plan; its counter is loaded then."""
         terms = self._terms(line, options, extra, desk)
-        yield from self._measured(line, terms, desk)
-        if line.learnt.window is not None:
-            terms = self._terms(line, options, extra, desk)
+        if line.learnt.window is None:
+            yield from self._measured(line, terms, desk)
+            if line.learnt.window is not None:
+                terms = self._terms(line, options, extra, desk)
         must_plan = desk.must_plan(terms, desk.bytes_of(terms, self.journal.history))
         if must_plan:
             yield from do(Load(terms.counter))
@@ -112,7 +113,7 @@ class Outfit:
     def _measured(self, line: Line, terms: Terms, desk: Desk) -> Flow[None]:
         """Ask the server for its window, once a prompt is so long that it matters."""
         provider, learnt = line.provider, line.learnt
-        if learnt.window is not None or learnt.asked >= _MOST_ASKED or not isinstance(provider, Measuring):
+        if learnt.asked >= _MOST_ASKED or not isinstance(provider, Measuring):
             return
         if self.task.context.window is not None or desk.bytes_of(terms, self.journal.history) < SMALL:
             return

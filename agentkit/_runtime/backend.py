@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from agentkit._engine.line import Learnt
@@ -157,6 +157,7 @@ def _with_model(provider: Provider, model: str) -> tuple[Provider, str]:
     raise NotConfigured(f"{provider.name} needs a model: name it as '{provider.name}/MODEL'")
 
 
+@lru_cache(_MOST_KNOWN)
 def counter_of(backend: str, model: str) -> TokenCounter:
     """The counter for a model; what it takes is loaded when something must be counted."""
     from agentkit.counters import counter_for

@@ -272,6 +272,26 @@ def test_a_server_that_drops_silently_is_not_trusted_with_more_than_it_holds(run
         assert server.simulator.problems == ()
 
 
+def test_a_server_with_a_named_model_is_asked_for_its_window_once_that_matters(runtime: str) -> None:
+    with SimServer(Simulator(seed=3, window=2048)) as server:
+
+        def asked() -> int:
+            return sum(request.path.endswith("/v1/models") for request in server.simulator.requests)
+
+        async def scenario(open_chat: Opener) -> None:
+            url = server.describe()["vllm-0.33"]
+            async with open_chat("vllm/openai/gpt-oss-20b", base_url=url, options=BRIEF) as chat:
+                await chat.send("say hello")
+                assert (asked(), chat.manifest.window) == (0, None)
+                await chat.send("many words stand here, " * 100 + "say done")
+                assert (asked(), chat.manifest.window) == (1, 2048)
+                await chat.send("many words stand here, " * 100 + "say done")
+                assert asked() == 1
+
+        play(runtime, scenario)
+        assert server.simulator.problems == ()
+
+
 def test_the_setting_is_checked_where_it_is_given() -> None:
     with pytest.raises(InvalidInput, match="ContextPolicy"):
         Conversation("sim", context=3)  # type: ignore[arg-type]
