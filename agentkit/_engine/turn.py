@@ -74,6 +74,18 @@ def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[E
     builder = Builder(state.turn_id)
     if partial is not None:
         builder = Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning)
+    try:
+        return (yield from _asked(task, journal, state, builder, course, name))
+    except BaseException:
+        # an interruption may hit any place, also the one between the last word and the commit
+        if state.outcome is None and not journal.torn:
+            _ = yield from _committed(journal, partial_of(commit, journal, builder, course, name, stopped=True))
+        raise
+
+
+def _asked(  # noqa: PLR0917 - made in one place
+    task: Task, journal: Journal, state: TurnState, builder: Builder, course: Course, name: str
+) -> Flow[Ending]:
     stopped = False
     error: AgentKitError | None = None
     try:
@@ -85,9 +97,6 @@ def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[E
         stopped = True
     except AgentKitError as failure:
         error = failure
-    except BaseException:
-        _ = yield from _committed(journal, partial_of(commit, journal, builder, course, name, stopped=True))
-        raise
     ended = partial_of(commit, journal, builder, course, name, stopped=stopped, error=error)
     return (yield from _committed(journal, ended))
 
