@@ -25,10 +25,10 @@ from agentkit.stores.memory import MemoryStore
 
 Mode = Literal["streamed", "plain"]
 MODES: tuple[Mode, ...] = ("streamed", "plain")
-WALL = 8.0
+WALL = 40.0
 """Seconds after which a run counts as a hang; the limits given to the conversation are far below."""
 
-PATIENT = Timeouts(connect=5, first_byte=5, idle=5, total=6)
+PATIENT = Timeouts(connect=20, first_byte=20, idle=20, total=30)
 HASTY = Timeouts(connect=1, first_byte=0.5, idle=0.4, total=2)
 FIRM = Timeouts(connect=5, first_byte=5, idle=0.4, total=6)
 """For what must succeed although the server stalls."""

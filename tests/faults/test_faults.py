@@ -26,7 +26,14 @@ def ears() -> Iterator[None]:
     root.removeHandler(EARS)
 
 
-@pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.name)
+BUSY = {"an event of endless lines", "blank lines for ever, fast", "thousands of chunks in one packet"}
+"""Measuring coverage makes six busy threads ten times as slow, which would be judged as a server that stalls."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(row, id=row.name, marks=[pytest.mark.no_cover] if row.name in BUSY else []) for row in TABLE],
+)
 def test_fault(fault: Fault) -> None:
     bad = [str(verdict) for verdict in run_all(fault) if not verdict.is_good]
     assert not bad, "\n" + "\n".join(bad)
