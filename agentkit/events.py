@@ -1,12 +1,12 @@
 """What a running turn reports, one class per kind, and the reply that it ends with.
 
-The concatenation of all `TextDelta.text` since the last tool round equals the text of the message committed.
-`TurnFinished` comes exactly once, last.
+The concatenation of all `TextDelta.text` since the last tool round, or the last `Correcting`, equals the text of the
+message committed. `TurnFinished` comes exactly once, last.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -97,6 +97,38 @@ class ToolCallFinished:
 
 
 @frozen
+class ToolProgress:
+    """A running tool says how far it has come."""
+
+    call: ToolCall
+    message: str
+
+
+@frozen
+class ApprovalNeeded:
+    """A tool is not run before the user has decided; the turn ends, and `chat.pending` holds the call."""
+
+    call: ToolCall
+    reason: str = ""
+    """Why this one needs a decision although its tool does not: a crash came between, so that it may have run."""
+
+
+@frozen
+class Correcting:
+    """The reply is not of the shape that was asked for: the model is told why, and the text starts anew."""
+
+    attempt: int
+    problem: str
+
+
+@frozen
+class PartialValue:
+    """What the JSON of a reply comes to so far: objects and lists that still grow, texts that may be cut."""
+
+    value: Any
+
+
+@frozen
 class Continuing:
     """A cut reply is being continued."""
 
@@ -143,6 +175,10 @@ Event: TypeAlias = (
     | ReasoningDelta
     | ToolCallStarted
     | ToolCallFinished
+    | ToolProgress
+    | ApprovalNeeded
+    | Correcting
+    | PartialValue
     | Continuing
     | Retrying
     | Trimmed

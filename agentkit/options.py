@@ -79,6 +79,11 @@ def _text(instance: object, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidInput(f"{attribute.name} must be a non-empty text, not {_shown(value)}")
 
 
+def _switch(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInput(f"{attribute.name} must be True or False, not {_shown(value)}")
+
+
 @frozen(kw_only=True)
 class Options:
     """How the model should answer. None leaves the choice to the backend."""
@@ -93,6 +98,10 @@ class Options:
     frequency_penalty: float | None = field(default=None, validator=_number(-2, 2))
     reasoning_effort: str | None = field(default=None, validator=_text)
     """low, medium or high where the backend has the switch."""
+    tool_choice: str | None = field(default=None, validator=_text)
+    """auto, required, none, or the name of a tool: what the model has to do first; it is free once a tool has run."""
+    parallel_tool_calls: bool | None = field(default=None, validator=_switch)
+    """Whether one reply may call several tools."""
     extra: Mapping[str, Any] = field(factory=dict[str, Any], validator=_fields)
     """Fields for the wire as they are; they win over everything else."""
 

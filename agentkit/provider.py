@@ -16,6 +16,7 @@ from agentkit.errors import ProviderError
 from agentkit.events import Notice, ReasoningDelta, TextDelta
 from agentkit.messages import Message
 from agentkit.options import Options
+from agentkit.tokens import ToolShape
 from agentkit.usage import FinishReason, Usage
 
 
@@ -57,6 +58,16 @@ class Capabilities:
 
 
 @frozen(kw_only=True)
+class ReplyShape:
+    """What a reply has to be: JSON of this schema."""
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool = False
+    """The schema is of the kind that servers with a strict mode demand."""
+
+
+@frozen(kw_only=True)
 class ChatRequest:
     """One request, in the vocabulary of agentkit."""
 
@@ -66,6 +77,10 @@ class ChatRequest:
     stream: bool = True
     prefix: bool = False
     """The last message is the beginning of the reply; the backend is to go on from there."""
+    tools: Sequence[ToolShape] = ()
+    """What the model may call; none for a backend that has no tools. The choice among them is in the options."""
+    shape: ReplyShape | None = None
+    """What the reply has to be; None for a backend without a JSON mode."""
 
 
 @frozen(kw_only=True)

@@ -64,6 +64,7 @@ class Replied:
     turn_id: str
     message: Message
     usage: Usage = Usage()
+    """What it took, where the turn goes on after it; that of the last message is in `TurnEnded`."""
 
 
 @frozen
@@ -80,6 +81,28 @@ class ToolFinished:
 
     turn_id: str
     result: ToolResult
+
+
+@frozen
+class Decided:
+    """The user has decided about a call: to run it, perhaps with other arguments, or what to answer in its place."""
+
+    turn_id: str
+    call_id: str
+    arguments: Mapping[str, Any] | None = None
+    """To run it with; None leaves those of the model."""
+    answer: ToolResult | None = None
+    """In place of running it."""
+
+
+@frozen
+class Discarded:
+    """A reply that was not of the shape that was asked for; kept here, and no part of history."""
+
+    turn_id: str
+    message: Message
+    problem: str = ""
+    usage: Usage = Usage()
 
 
 @frozen
@@ -137,6 +160,8 @@ Record: TypeAlias = (
     | Replied
     | ToolStarted
     | ToolFinished
+    | Decided
+    | Discarded
     | TurnEnded
     | Rewound
     | Summarized

@@ -55,6 +55,11 @@ class ToolShape(Protocol):
         """JSON schema of an object."""
         ...
 
+    @property
+    def strict(self) -> bool:
+        """The server is to hold the model to the schema."""
+        ...
+
 
 class TokenCounter(Protocol):
     """What things cost in the prompt of one model on one backend. A frozen value: equal counters count alike.

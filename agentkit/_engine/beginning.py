@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from agentkit._engine.journal import Journal, TurnState
@@ -12,7 +14,10 @@ from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
 from agentkit.options import Fallback, OnBusy, Options
+from agentkit.provider import ReplyShape
 from agentkit.store import Configured, Imported, Record, Rewound, TurnEnded, TurnResumed, TurnStarted
+from agentkit.tools import AnyTool
+from agentkit.tooluse import ToolUse
 from agentkit.usage import Outcome
 
 UNFINISHED = (None, Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED)
@@ -38,6 +43,10 @@ class Task:
     fallback: Fallback = Fallback()
     continuation: Continuation = Continuation()
     context: ContextPolicy = ContextPolicy()
+    tools: Mapping[str, AnyTool] = field(factory=dict[str, AnyTool])
+    use: ToolUse = ToolUse()
+    shape: ReplyShape | None = None
+    """What the reply has to be."""
     options: Options = field(factory=Options)
     ask: Message | None = None
     """The question; None asks the one found by `rewind` again, or finishes the last turn."""

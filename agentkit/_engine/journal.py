@@ -15,6 +15,8 @@ from agentkit.events import Reply, Segment
 from agentkit.messages import Message
 from agentkit.store import (
     Configured,
+    Decided,
+    Discarded,
     Entry,
     Failure,
     Imported,
@@ -150,7 +152,7 @@ class Journal:
                 self._start(record)
             case TurnResumed() | PartialReply() | Replied() | ToolFinished() | TurnEnded():
                 self._in_turn(record)
-            case ToolStarted() | UnknownRecord():
+            case ToolStarted() | Decided() | Discarded() | UnknownRecord():
                 pass
             case _:
                 assert_never(record)

@@ -25,6 +25,7 @@ from agentkit.messages import Message, system
 from agentkit.options import Options
 from agentkit.provider import ChatRequest, Measuring
 from agentkit.store import Summarized
+from agentkit.tools import as_text
 
 _MOST_ASKED = 3
 
@@ -45,8 +46,16 @@ class Outfit:
         """
         fitted = yield from self._fitted(line, options, extra)
         self.builder.expected = fitted.tokens
-        stream = line.provider.capabilities(line.model).stream
-        return ChatRequest(model=line.model, messages=fitted.messages, options=options, stream=stream)
+        can, tools = line.provider.capabilities(line.model), tuple(self.task.tools.values())
+        messages = fitted.messages
+        return ChatRequest(
+            model=line.model,
+            messages=as_text(messages) if tools and not can.tools else messages,
+            options=options,
+            stream=can.stream,
+            tools=tools if can.tools else (),
+            shape=self.task.shape if can.json_mode else None,
+        )
 
     def foreseen(self, line: Line, options: Options) -> Manifest:
         """The account of a request as it would be now."""

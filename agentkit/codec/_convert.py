@@ -43,6 +43,8 @@ RECORDS: Mapping[type[Any], str] = {
     store.Replied: "replied",
     store.ToolStarted: "tool_started",
     store.ToolFinished: "tool_finished",
+    store.Decided: "decided",
+    store.Discarded: "discarded",
     store.TurnEnded: "turn_ended",
     store.Rewound: "rewound",
     store.Summarized: "summarized",

@@ -7,6 +7,8 @@ from typing import Any
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, Unknown, assistant, user
 from agentkit.store import (
     Configured,
+    Decided,
+    Discarded,
     Failure,
     Imported,
     PartialReply,
@@ -42,6 +44,9 @@ RECORDS: tuple[Record, ...] = (
     Replied("t", Message("assistant", (Reasoning("hm"), Text("")), {"p": {"id": "x"}}), Usage(1, 2, requests=1)),
     ToolStarted("t", "1"),
     ToolFinished("t", ToolResult("1", "no", is_error=True)),
+    Decided("t", "1", {"a": [1.5, None]}),
+    Decided("t", "1", answer=ToolResult("1", "")),
+    Discarded("t", assistant("{"), "it ends too early", Usage(3, 4)),
     TurnEnded("t", Outcome.FAILED, FinishReason.ERROR, failure=Failure("ServerError", "503", {"status": 503})),
     Rewound(3),
     Summarized(2, "They talked about the sea."),

@@ -14,10 +14,11 @@ from agentkit.tools._errors import InvalidArguments, Problem
 from agentkit.tools._prompted import as_text, instructions
 from agentkit.tools._prompted_decoder import PromptedDecoder
 from agentkit.tools._results import cleaned, explain, limited, text_of
-from agentkit.tools._tool import Approve, BoundCall, Rerun, Tool, ToolContext
+from agentkit.tools._tool import Approval, Approve, BoundCall, Rerun, Tool, ToolContext
 
 __all__ = [
     "AnyTool",
+    "Approval",
     "Approve",
     "BoundCall",
     "InvalidArguments",

@@ -51,7 +51,7 @@ def _tools_of(item: object) -> Iterable[AnyTool]:
     return (define(item),)
 
 
-def prepare(tools: Mapping[str, AnyTool], call: ToolCall, *, strict: bool = False) -> BoundCall | ToolResult:
+def prepare(tools: Mapping[str, AnyTool], call: ToolCall) -> BoundCall | ToolResult:
     """The call, ready to run; or the result that tells the model what is wrong with it."""
     found = tools.get(call.name)
     if found is None:
@@ -63,7 +63,7 @@ def prepare(tools: Mapping[str, AnyTool], call: ToolCall, *, strict: bool = Fals
             "Call it again with all arguments in one JSON object.",
         )
     try:
-        return found.bind(call.arguments, strict=strict)
+        return found.bind(call.arguments)
     except InvalidArguments as error:
         return _refused(call, str(error))
 

@@ -28,23 +28,27 @@ def tool(
     description: str | None = None,
     timeout: float | None = None,
     retries: int = 0,
-    approve: Approve = "auto",
+    approve: Approve | None = None,
     rerun: Rerun = "ask",
     max_output: int = MAX_OUTPUT,
     ends_turn: bool = False,
+    strict: bool = False,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(function: Any = None, /, **settings: Any) -> Any:
     """Make a tool of a function, a method, a callable object, or a class whose fields are the arguments.
 
     Raises:
         InvalidInput: a parameter cannot be described to a model; says which, and what to do.
+        Unsupported: with `strict`, these arguments have no such schema.
     """
     if function is None:
         return functools.partial(define, **settings)
     return define(function, **settings)
 
 
-def define(made: Any, *, name: str | None = None, description: str | None = None, **settings: Any) -> Tool[..., Any]:
+def define(
+    made: Any, *, name: str | None = None, description: str | None = None, strict: bool = False, **settings: Any
+) -> Tool[..., Any]:
     """The tool that a function or a class makes, with these settings."""
     if isinstance(made, Tool) or not callable(made):
         raise InvalidInput(f"a tool is made of a function or a class, not of {made!r:.80}")
@@ -53,7 +57,7 @@ def define(made: Any, *, name: str | None = None, description: str | None = None
     if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
         raise InvalidInput(f"{name}(): a generator is no tool; return a list")
     outline, context = _of_class(made, runs, name) if isinstance(made, type) else _of_function(made, runs, name)
-    return Tool(
+    made_of = Tool(
         name=name,
         description=summary(_about(made, runs)) if description is None else description,
         parameters=schema_of(outline),
@@ -64,6 +68,7 @@ def define(made: Any, *, name: str | None = None, description: str | None = None
         unbound=_is_unbound(made),
         **settings,
     )
+    return made_of.strictly() if strict else made_of
 
 
 def _code(made: Any) -> Any:

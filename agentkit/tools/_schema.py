@@ -108,10 +108,14 @@ def _field(field: Field) -> Schema:
 
 def _either(options: Sequence[Schema]) -> Schema:
     """Plain types as a list of types, which every reader of schemas understands."""
-    kinds = [option.get("type") for option in options if option.keys() == {"type"}]
-    if len(kinds) == len(options):
+    if all(option.keys() == {"type"} for option in options):
+        kinds = [kind for option in options for kind in _kinds(option["type"])]
         return {"type": list(dict.fromkeys(kinds))}
     return {"anyOf": list(options)}
+
+
+def _kinds(of_option: str | list[str]) -> list[str]:
+    return of_option if isinstance(of_option, list) else [of_option]
 
 
 def strict_outline(outline: Outline) -> Outline:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeAlias, TypeVar, get_args, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeAlias, TypeVar, get_args, overload
 
 from attrs import evolve, field, frozen
 
 from agentkit.errors import InvalidInput
+from agentkit.messages import ToolCall
 from agentkit.tools._convert import convert
 from agentkit.tools._errors import InvalidArguments
 from agentkit.tools._schema import schema_of, strict_outline
@@ -19,8 +20,10 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 
-Approve: TypeAlias = Literal["auto", "ask", "deny"]
+Approval: TypeAlias = Literal["auto", "ask", "deny"]
 """Whether a call runs at once, waits for the user, or is refused."""
+Approve: TypeAlias = Approval | Callable[[ToolCall], Approval]
+"""The same, or a function that says it of a call; what it raises counts as "ask"."""
 Rerun: TypeAlias = Literal["rerun", "ask", "fail"]
 """What is done about a call of which nobody knows whether it ran: a crash came between."""
 MAX_OUTPUT = 32_000
@@ -58,6 +61,12 @@ def _one_of(words: Any) -> Any:
     return check
 
 
+def check_approval(instance: object, attribute: Any, value: object) -> None:
+    """For fields that hold an `Approve` or None."""
+    if value is not None and not callable(value):
+        _one_of(Approval)(instance, attribute, value)
+
+
 def _at_least(low: float, *, whole: bool = True) -> Any:
     kinds = int if whole else (int, float)
 
@@ -83,13 +92,16 @@ class Tool(Generic[P, R]):
     """Seconds that one run may take."""
     retries: int = field(default=0, validator=_at_least(0))
     """How often a run that failed is repeated."""
-    approve: Approve = field(default="auto", validator=_one_of(Approve))
+    approve: Approve | None = field(default=None, validator=check_approval)
+    """None leaves it to the conversation."""
     rerun: Rerun = field(default="ask", validator=_one_of(Rerun))
     max_output: int = field(default=MAX_OUTPUT, validator=_at_least(100))
     """Characters of a result that the model is shown."""
     ends_turn: bool = False
     """The turn is over once this has run."""
     is_async: bool = False
+    strict: bool = False
+    """The server is to hold the model to the schema, which then demands every key; for servers that have the mode."""
     _outline: Outline = field(repr=False, alias="outline")
     _context: str | None = field(default=None, repr=False, alias="context")
     _unbound: bool = field(default=False, repr=False, alias="unbound")
@@ -113,15 +125,15 @@ class Tool(Generic[P, R]):
         """The arguments are the fields of a class."""
         return isinstance(self.function, type)
 
-    def strict_parameters(self) -> Mapping[str, Any]:
-        """The schema for servers that demand every key and allow no other; calls made by it are bound with `strict`.
+    def strictly(self) -> Self:
+        """The same tool for servers that hold a model to a schema, which then demands every key and allows no other.
 
         Raises:
             Unsupported: these arguments have no such schema.
         """
-        return schema_of(strict_outline(self._outline))
+        return evolve(self, strict=True, parameters=schema_of(strict_outline(self._outline)))
 
-    def bind(self, arguments: Mapping[str, Any], *, strict: bool = False) -> BoundCall:
+    def bind(self, arguments: Mapping[str, Any]) -> BoundCall:
         """The call that these arguments make.
 
         Raises:
@@ -129,7 +141,7 @@ class Tool(Generic[P, R]):
         """
         if self._unbound:
             raise InvalidInput(f"{self.name} is a method: take it from an instance, as in tools=[thing.{self.name}]")
-        outline = strict_outline(self._outline) if strict else self._outline
+        outline = strict_outline(self._outline) if self.strict else self._outline
         made, problems = convert(outline, dict(arguments))
         if problems:
             raise InvalidArguments(self.name, problems)

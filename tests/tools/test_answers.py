@@ -43,7 +43,17 @@ def test_a_call_that_fits_is_ready() -> None:
     call = prepare(TOOLS, ToolCall("1", "weather", {"city": "Oslo"}))
     assert isinstance(call, BoundCall)
     assert call.run() == "rain in Oslo"
-    assert prepare(TOOLS, ToolCall("1", "weather", {"city": "Oslo"}), strict=True) == call
+
+
+def test_a_strict_tool_takes_null_for_what_may_be_left_out() -> None:
+    def look(city: str, days: int = 3) -> str:
+        return f"{days} in {city}"
+
+    call = ToolCall("1", "look", {"city": "Oslo", "days": None})
+    assert refused(call, {"look": tool(look)})
+    bound = prepare({"look": tool(strict=True)(look)}, call)
+    assert isinstance(bound, BoundCall)
+    assert bound.run() == "3 in Oslo"
 
 
 def test_wrong_argument_names_can_be_mended() -> None:

@@ -301,7 +301,7 @@ def test_a_class_that_holds_itself_has_an_object_at_the_top() -> None:
     assert made.parameters["type"] == "object"
     assert made.parameters["properties"]["inner"] == {"type": "array", "items": {"$ref": "#/$defs/Folder"}}
     assert made.bind({"name": "a", "inner": [{"name": "b", "inner": []}]}).run() == Folder("a", (Folder("b", ()),))
-    assert made.strict_parameters()["properties"].keys() == {"name", "inner"}
+    assert made.strictly().parameters["properties"].keys() == {"name", "inner"}
 
 
 @dataclass(frozen=True)
@@ -650,13 +650,14 @@ def test_a_strict_schema_demands_every_key_and_null_leaves_out() -> None:
         return a, b, c, d, e
 
     made = tool(look)
-    schema = made.strict_parameters()
+    strict = made.strictly()
+    schema = strict.parameters
     assert schema["required"] == ["a", "b", "c", "d", "e"]
     assert schema["properties"]["b"] == {"type": ["integer", "null"]}
     given = {"a": 1, "b": None, "c": None, "d": None, "e": None}
-    assert made.bind(given, strict=True).run() == (1, 5, None, None, None)
+    assert strict.bind(given).run() == (1, 5, None, None, None)
     with pytest.raises(InvalidArguments, match=r"\$\.b: is missing: a whole number or null"):
-        made.bind({"a": 1, "c": 1, "d": 1, "e": None}, strict=True)
+        strict.bind({"a": 1, "c": 1, "d": 1, "e": None})
     with pytest.raises(InvalidArguments):
         made.bind(given)
 
@@ -664,7 +665,7 @@ def test_a_strict_schema_demands_every_key_and_null_leaves_out() -> None:
 @pytest.mark.parametrize("hint", [Any, list[Any], dict[str, int], tuple[object, int], int | Any, Annotated[Any, "x"]])
 def test_what_a_strict_schema_cannot_say(hint: Any) -> None:
     with pytest.raises(Unsupported, match=r"\$\.it: a strict schema"):
-        tool(with_hint(hint)).strict_parameters()
+        tool(with_hint(hint)).strictly()
 
 
 # --- classes of others
@@ -700,7 +701,7 @@ def test_models_of_pydantic() -> None:
     assert problem.path == "$.it[0].homes[0].number"
     assert "greater than or equal to 1" in problem.message
     with pytest.raises(Unsupported, match=r"the schema of Person\.Address is not ours"):
-        made.strict_parameters()
+        made.strictly()
 
 
 def test_a_model_is_a_tool_too() -> None:

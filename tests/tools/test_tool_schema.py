@@ -64,9 +64,9 @@ def tool_of(hint: Any, *, optional: bool = False) -> AnyTool:
     return define(made)
 
 
-def takes(tool: Tool[..., Any], arguments: Any, *, strict: bool = False) -> bool:
+def takes(tool: Tool[..., Any], arguments: Any) -> bool:
     try:
-        tool.bind(arguments, strict=strict)
+        tool.bind(arguments)
     except InvalidArguments:
         return False
     return True
@@ -105,14 +105,15 @@ def test_the_strict_schema_allows_what_is_bound_strictly(data: st.DataObject) ->
     hint, values = data.draw(pairs())
     tool = tool_of(hint, optional=data.draw(st.booleans()))
     try:
-        schema = tool.strict_parameters()
+        strict = tool.strictly()
     except Unsupported:
         return
+    schema = strict.parameters
     _every_key_is_demanded(schema)
     validator = validator_of(schema)
     for _ in range(6):
         arguments = data.draw(st.fixed_dictionaries({"it": st.none() | values}) | st.just({}))
-        assert takes(tool, arguments, strict=True) == validator.is_valid(arguments), (hint, arguments, schema)
+        assert takes(strict, arguments) == validator.is_valid(arguments), (hint, arguments, schema)
 
 
 def _every_key_is_demanded(schema: Any) -> None:

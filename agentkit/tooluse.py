@@ -1,0 +1,59 @@
+"""How a conversation uses its tools: who is asked before they run, how many at once, and when it is enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+from agentkit.errors import InvalidInput
+from agentkit.messages import ToolCall, ToolResult
+from agentkit.tools._tool import Approve, check_approval
+from agentkit.usage import Usage
+
+StopWhen = Callable[[Sequence[tuple[ToolCall, ToolResult]]], bool]
+"""Is told the calls of a round with their results, and says whether the turn is over."""
+
+
+def _at_least(low: float, *, whole: bool = False, optional: bool = True) -> Any:
+    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is None and optional:
+            return
+        kinds = int if whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value < math.inf:
+            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}, not {value!r}")
+
+    return check
+
+
+def _function(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise InvalidInput(f"{attribute.name} must be a function, not {value!r}")
+
+
+@frozen(kw_only=True)
+class ToolUse:
+    """How a conversation uses its tools. A limit ends the turn as truncated, and `resume()` goes on with a new one."""
+
+    approve: Approve | None = field(default=None, validator=check_approval)
+    """For tools that do not say it themselves: auto, ask, deny, or a function of the call. None is auto."""
+    max_parallel: int = field(default=8, validator=_at_least(1, whole=True, optional=False))
+    """How many calls of one reply run at the same time."""
+    timeout: float | None = field(default=None, validator=_at_least(0.001))
+    """Seconds for tools that have no limit of their own."""
+    max_rounds: int | None = field(default=50, validator=_at_least(1, whole=True))
+    """Replies with calls, in one turn."""
+    max_calls: int | None = field(default=None, validator=_at_least(1, whole=True))
+    """Calls that are run in one turn."""
+    max_seconds: float | None = field(default=None, validator=_at_least(0.001))
+    """After which no further round begins."""
+    max_cost: float | None = field(default=None, validator=_at_least(0))
+    """The same, of what `price` says of the turn so far."""
+    price: Callable[[Usage], float] | None = field(default=None, validator=_function)
+    stop_when: StopWhen | None = field(default=None, validator=_function)
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_cost is not None and self.price is None:
+            raise InvalidInput("max_cost needs price=, a function that says what a usage costs")
