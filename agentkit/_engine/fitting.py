@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from attrs import evolve, field, frozen
 
 from agentkit._engine.history import History
-from agentkit._engine.plan import Plan, left, plan
-from agentkit._engine.plan_outline import Outline, sum_of
-from agentkit._engine.plan_refusal import LESS, lesson
-from agentkit._engine.plan_terms import Terms, answered
+from agentkit._engine.plan.outline import Outline, sum_of
+from agentkit._engine.plan.planner import Plan, left, plan
+from agentkit._engine.plan.refusal import LESS, lesson
+from agentkit._engine.plan.terms import Terms, answered
 from agentkit.context import ContextPolicy
 from agentkit.errors import ContextOverflow
 from agentkit.manifest import Manifest

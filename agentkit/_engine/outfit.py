@@ -11,10 +11,10 @@ from agentkit._engine.beginning import Task, write
 from agentkit._engine.fitting import SMALL, Desk, Fitted
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
-from agentkit._engine.plan import plan
-from agentkit._engine.plan_cut import cut, ends, reduced
-from agentkit._engine.plan_summary import Summary, SummaryTask
-from agentkit._engine.plan_terms import Terms
+from agentkit._engine.plan.cut import cut, ends, reduced
+from agentkit._engine.plan.planner import plan
+from agentkit._engine.plan.summary import Summary, SummaryTask
+from agentkit._engine.plan.terms import Terms
 from agentkit._engine.quiet import quiet
 from agentkit._engine.rounds import answer_to, driven
 from agentkit.effects import Flow, Load, do

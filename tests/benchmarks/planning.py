@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 from agentkit._engine.history import History
-from agentkit._engine.plan import plan
-from agentkit._engine.plan_terms import Terms, answered
+from agentkit._engine.plan.planner import plan
+from agentkit._engine.plan.terms import Terms, answered
 from agentkit.counters import counter_for, warm
 from agentkit.messages import assistant, system, user
 from agentkit.usage import Usage

@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from agentkit._engine.history import History
-from agentkit._engine.plan import Plan, plan
-from agentkit._engine.plan_terms import PlanState, Terms, answered
+from agentkit._engine.plan.planner import Plan, plan
+from agentkit._engine.plan.terms import PlanState, Terms, answered
 from agentkit.counters._packed import QWEN
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.tokens import CountKind, TokenCounter, ToolShape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentkit._engine.plan_cut import LEAST, cut, ends, reduced, shortened
+from agentkit._engine.plan.cut import LEAST, cut, ends, reduced, shortened
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.tokens import TokenCounter, cost
 from tests.plan.counting import Words

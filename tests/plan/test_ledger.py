@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agentkit._engine.plan import plan
-from agentkit._engine.plan_ledger import Held, Ledger
-from agentkit._engine.plan_outline import Outline, Sum, sum_of
-from agentkit._engine.plan_selection import Cut, difference
-from agentkit._engine.plan_terms import Terms, answered, carried
+from agentkit._engine.plan.ledger import Held, Ledger
+from agentkit._engine.plan.outline import Outline, Sum, sum_of
+from agentkit._engine.plan.planner import plan
+from agentkit._engine.plan.selection import Cut, difference
+from agentkit._engine.plan.terms import Terms, answered, carried
 from agentkit.messages import Message, Reasoning, Text, assistant, user
 from agentkit.usage import Usage
 from tests.plan.counting import Words, history

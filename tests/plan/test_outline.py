@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit._engine.history import History, repair
-from agentkit._engine.plan_outline import Outline, asks, follows
+from agentkit._engine.plan.outline import Outline, asks, follows
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.tokens import count_prompt
 from tests.plan.counting import Words, any_message, history, messages

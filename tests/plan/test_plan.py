@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentkit._engine.history import History, repair
-from agentkit._engine.plan import Plan, plan
-from agentkit._engine.plan_outline import Outline
-from agentkit._engine.plan_terms import Terms, answered
+from agentkit._engine.plan.outline import Outline
+from agentkit._engine.plan.planner import Plan, plan
+from agentkit._engine.plan.terms import Terms, answered
 from agentkit.context import POLICIES, ContextPolicy
 from agentkit.errors import ContextOverflow
 from agentkit.messages import Message, Reasoning, Text, system, user
@@ -69,12 +70,12 @@ def _least(terms: Terms, past: History) -> int:
     return count_prompt(terms.counter, sent, tools=terms.tools).upper + len(sent)
 
 
-def check(terms: Terms, past: History, made: Plan) -> None:
-    """All that holds for every plan."""
+def check(terms: Terms, past: History, made: Plan, squeezed: AbstractSet[int] = frozenset()) -> None:
+    """All that holds for every plan. `squeezed`: groups that lost units while their turn was under way."""
     _fits(terms, made)
     body = _body(terms, made)
     assert repair(body) == list(body), "calls and results belong together"
-    _in_order_and_kept(terms, past, body, made)
+    _in_order_and_kept(terms, past, body, made, squeezed)
 
 
 def _fits(terms: Terms, made: Plan) -> None:
@@ -98,7 +99,9 @@ def _body(terms: Terms, made: Plan) -> Sequence[Message]:
     return body
 
 
-def _in_order_and_kept(terms: Terms, past: History, body: Sequence[Message], made: Plan) -> None:
+def _in_order_and_kept(
+    terms: Terms, past: History, body: Sequence[Message], made: Plan, squeezed: AbstractSet[int]
+) -> None:
     outline = Outline.of(terms.counter, past)
     rows = [outline[place] for place in range(len(outline))]
     cuts = made.state.selection.cuts
@@ -115,7 +118,7 @@ def _in_order_and_kept(terms: Terms, past: History, body: Sequence[Message], mad
         assert rows[place].message.role != "system"
         assert not rows[place].pinned
         assert rows[place].group == last or rows[place].group not in pinned_groups
-    for group in {row.group for row in rows} - {last}:
+    for group in {row.group for row in rows} - {last} - squeezed:
         inside = [
             place in left for place, row in enumerate(rows) if row.group == group and row.message.role != "system"
         ]
@@ -147,15 +150,17 @@ def test_any_history_and_any_budget(terms: Terms, given_messages: list[Message])
 @given(terms_of, messages, st.lists(st.tuples(st.integers(1, 30), st.integers(-50, 300)), max_size=6))
 def test_a_conversation_turn_by_turn(terms: Terms, said: list[Message], steps: list[tuple[int, int]]) -> None:
     """The history grows and goes back; the backend counts otherwise than we do."""
-    whole, state = history(*said), None
+    whole, state, squeezed = history(*said), None, set[int]()
     for length, hidden in steps:
         past = whole.first(length)
         made = planned(terms, past, state)
         if made is None:
             continue
-        check(terms, past, made)
+        check(terms, past, made, squeezed)
+        last = made.state.outline.last_group()
+        squeezed |= {last for gap in made.state.selection.gaps if gap.stop > last}
         counted = count_prompt(terms.counter, made.messages, tools=terms.tools).value
         state = answered(made.state, Usage(input_tokens=max(0, counted + hidden)))
     made = planned(terms, whole, state)
     if made is not None:
-        check(terms, whole, made)
+        check(terms, whole, made, squeezed)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentkit._engine.fitting import Desk
-from agentkit._engine.plan import plan
-from agentkit._engine.plan_refusal import lesson
-from agentkit._engine.plan_terms import Terms
+from agentkit._engine.plan.planner import plan
+from agentkit._engine.plan.refusal import lesson
+from agentkit._engine.plan.terms import Terms
 from agentkit.context import ContextPolicy
 from agentkit.errors import ContextOverflow
 from agentkit.messages import assistant, user

@@ -8,7 +8,7 @@ from statistics import mean
 
 import pytest
 
-from agentkit._engine.plan_terms import Terms
+from agentkit._engine.plan.terms import Terms
 from agentkit.context import ContextPolicy
 from agentkit.counters import PlainCounter
 from agentkit.messages import Message, system

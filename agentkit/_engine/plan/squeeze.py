@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentkit._engine.plan_fit import Marks, Scales, cuts_to, least
-from agentkit._engine.plan_selection import Selection, Span
+from agentkit._engine.plan.fit import Marks, Scales, cuts_to, least
+from agentkit._engine.plan.selection import Selection, Span
 
 _LEAST = 64
 """No message is cut to fewer tokens."""

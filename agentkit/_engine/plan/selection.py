@@ -7,7 +7,7 @@ from math import ceil
 
 from attrs import evolve, field, frozen
 
-from agentkit._engine.plan_outline import NOTHING, Outline, Sum
+from agentkit._engine.plan.outline import NOTHING, Outline, Sum
 from agentkit.manifest import Reason
 from agentkit.messages import Message
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentkit._engine.plan_ledger import Held
-from agentkit._engine.plan_outline import NOTHING, Outline, sum_of
-from agentkit._engine.plan_selection import Selection
-from agentkit._engine.plan_terms import PlanState, Terms
+from agentkit._engine.plan.ledger import Held
+from agentkit._engine.plan.outline import NOTHING, Outline, sum_of
+from agentkit._engine.plan.selection import Selection
+from agentkit._engine.plan.terms import PlanState, Terms
 from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, PortionName, Shortened
 from agentkit.tokens import TokenCount, cost
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import Factory, field, frozen
 
-from agentkit._engine.plan_fit import Marks, Scales, groups_of, least
-from agentkit._engine.plan_outline import Outline, sum_of
-from agentkit._engine.plan_selection import Selection, difference
+from agentkit._engine.plan.fit import Marks, Scales, groups_of, least
+from agentkit._engine.plan.outline import Outline, sum_of
+from agentkit._engine.plan.selection import Selection, difference
 from agentkit.messages import Message, assistant, user
 
 ASKED = user(

@@ -6,7 +6,7 @@ import re
 
 from attrs import evolve
 
-from agentkit._engine.plan_outline import sum_of
+from agentkit._engine.plan.outline import sum_of
 from agentkit._engine.seam.excerpt import excerpt
 from agentkit._middle import mark, without_middle
 from agentkit.messages import Message, Part, Text, ToolResult, assistant

@@ -12,8 +12,8 @@ from statistics import median
 
 from attrs import evolve, field, frozen
 
-from agentkit._engine.plan_outline import NOTHING, Outline, Sum
-from agentkit._engine.plan_selection import Cut, Span, difference, sum_of_spans
+from agentkit._engine.plan.outline import NOTHING, Outline, Sum
+from agentkit._engine.plan.selection import Cut, Span, difference, sum_of_spans
 from agentkit.tokens import TokenCount
 
 _FRAME = 8

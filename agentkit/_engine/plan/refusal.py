@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from agentkit._engine.plan import Plan
-from agentkit._engine.plan_terms import PlanState, Terms
+from agentkit._engine.plan.planner import Plan
+from agentkit._engine.plan.terms import PlanState, Terms
 from agentkit.errors import ContextOverflow
 
 LESS = 3, 4

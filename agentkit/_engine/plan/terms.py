@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from agentkit._engine.plan_ledger import Held, Ledger
-from agentkit._engine.plan_outline import Outline, Sum, sum_of
-from agentkit._engine.plan_selection import Selection
-from agentkit._engine.plan_summary import Summary
+from agentkit._engine.plan.ledger import Held, Ledger
+from agentkit._engine.plan.outline import Outline, Sum, sum_of
+from agentkit._engine.plan.selection import Selection
+from agentkit._engine.plan.summary import Summary
 from agentkit.context import ContextPolicy
 from agentkit.messages import Message, Reasoning, assistant
 from agentkit.tokens import TokenCounter, ToolShape, cost, count, live_from, reply_tokens

@@ -9,14 +9,14 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from agentkit._engine.history import History
-from agentkit._engine.plan_account import account
-from agentkit._engine.plan_fit import Marks, Scales, Weight, fit, groups_of
-from agentkit._engine.plan_ledger import Ledger
-from agentkit._engine.plan_outline import Outline
-from agentkit._engine.plan_selection import Selection, messages_of
-from agentkit._engine.plan_squeeze import squeeze
-from agentkit._engine.plan_summary import ASKED, SummaryTask, apply_summary, to_summarize
-from agentkit._engine.plan_terms import PlanState, Terms, carried, definitions_of, fixed_sum
+from agentkit._engine.plan.account import account
+from agentkit._engine.plan.fit import Marks, Scales, Weight, fit, groups_of
+from agentkit._engine.plan.ledger import Ledger
+from agentkit._engine.plan.outline import Outline
+from agentkit._engine.plan.selection import Selection, messages_of
+from agentkit._engine.plan.squeeze import squeeze
+from agentkit._engine.plan.summary import ASKED, SummaryTask, apply_summary, to_summarize
+from agentkit._engine.plan.terms import PlanState, Terms, carried, definitions_of, fixed_sum
 from agentkit.errors import ContextOverflow
 from agentkit.manifest import Manifest
 from agentkit.messages import Message

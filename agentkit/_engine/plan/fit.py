@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
-from agentkit._engine.plan_cut import shortened
-from agentkit._engine.plan_ledger import Held, Ledger
-from agentkit._engine.plan_outline import NOTHING, Outline, Sum, sum_of
-from agentkit._engine.plan_selection import Cut, Selection, Span, live_sum, sum_of_spans
+from agentkit._engine.plan.cut import shortened
+from agentkit._engine.plan.ledger import Held, Ledger
+from agentkit._engine.plan.outline import NOTHING, Outline, Sum, sum_of
+from agentkit._engine.plan.selection import Cut, Selection, Span, live_sum, sum_of_spans
 from agentkit.context import ContextPolicy, Group, PolicyFunction
 from agentkit.errors import InvalidInput
 from agentkit.manifest import Reason
