@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from agentkit.errors import ContextOverflow, ProviderError
 from agentkit.providers._openai_dialect import Dialect
@@ -15,10 +15,20 @@ from agentkit.providers._openai_dialect import Dialect
 _REFUSALS = (400, 422)
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|forbidden|extra inputs"
-    r"|incompatible",
+    r"|incompatible|unavailable|supported string values|requires --",
     re.IGNORECASE,
 )
-_SETTINGS = ("reasoning_effort", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+_SETTINGS = (
+    "reasoning_effort",
+    "temperature",
+    "top_p",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "parallel_tool_calls",
+)
+_A_SCHEMA = re.compile(r"schema for", re.IGNORECASE)
+"""It is one schema that is refused, and not what it belongs to."""
 
 Change: TypeAlias = Callable[[Dialect], Dialect]
 
@@ -26,7 +36,8 @@ Change: TypeAlias = Callable[[Dialect], Dialect]
 def without(dialect: Dialect, model: str, error: ProviderError) -> tuple[Dialect, str] | None:
     """The dialect to use instead, and what it does without, in words; None where the error is about something else."""
     said = f"{error} {error.code or ''} {error.body}"
-    if error.status not in _REFUSALS or isinstance(error, ContextOverflow) or not _NOT_TAKEN.search(said):
+    refuses = error.status in _REFUSALS or "--jinja" in said
+    if not refuses or isinstance(error, ContextOverflow) or not _NOT_TAKEN.search(said):
         return None
     found = _change(dialect.of(model), said)
     if found is None:
@@ -46,11 +57,68 @@ def _change(dialect: Dialect, said: str) -> tuple[Change, str] | None:
     for name in _SETTINGS:
         if name not in dialect.lacks and re.search(rf"\b{name}\b", said):
             return partial(_lacking, name), f"{name} is left out"
-    return None
+    if _A_SCHEMA.search(said):
+        return None
+    fitting = (rule for rule in _ON_TOOLS if rule.named.search(said) and rule.applies(dialect))
+    return next(((rule.change, rule.words) for rule in fitting), None)
 
 
 def _lacking(name: str, dialect: Dialect) -> Dialect:
     return evolve(dialect, lacks=dialect.lacks | {name})
+
+
+def _without(dialect: Dialect, *names: str) -> Dialect:
+    return evolve(dialect, capabilities=evolve(dialect.capabilities, **dict.fromkeys(names, False)))
+
+
+@frozen
+class _Rule:
+    """What is done about a refusal that names something."""
+
+    named: re.Pattern[str]
+    applies: Callable[[Dialect], bool]
+    change: Change
+    words: str
+
+
+_ON_TOOLS = (
+    _Rule(
+        re.compile(r"\bstrict\b", re.IGNORECASE),
+        lambda dialect: "strict" not in dialect.lacks,
+        partial(_lacking, "strict"),
+        "schemas are not strict",
+    ),
+    _Rule(
+        re.compile(r"--enable-auto-tool-choice|--tool-call-parser|--jinja", re.IGNORECASE),
+        lambda dialect: dialect.capabilities.tools,
+        lambda dialect: _without(dialect, "tools", "parallel_tools", "tool_choice"),
+        "tools are told in words",
+    ),
+    _Rule(
+        re.compile(r"tool_choice.{0,40}\bobject\b", re.IGNORECASE),
+        lambda dialect: not dialect.choice_in_words,
+        partial(evolve, choice_in_words=True),
+        "tool_choice goes as a word",
+    ),
+    _Rule(
+        re.compile(r"tool_choice", re.IGNORECASE),
+        lambda dialect: dialect.capabilities.tool_choice,
+        lambda dialect: _without(dialect, "tool_choice"),
+        "tool_choice is left out",
+    ),
+    _Rule(
+        re.compile(r"\btools\b(?!\[|\.\d)|\b(?:tool|function) (?:calling|use)\b", re.IGNORECASE),
+        lambda dialect: dialect.capabilities.tools,
+        lambda dialect: _without(dialect, "tools", "parallel_tools", "tool_choice"),
+        "tools are told in words",
+    ),
+    _Rule(
+        re.compile(r"response_format|json_schema|structured output", re.IGNORECASE),
+        lambda dialect: dialect.capabilities.json_mode,
+        lambda dialect: _without(dialect, "json_mode"),
+        "replies are not bound to a schema",
+    ),
+)
 
 
 def _without_prefix(dialect: Dialect) -> Dialect:

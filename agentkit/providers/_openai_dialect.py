@@ -46,7 +46,9 @@ class Dialect:
     """Where the reasoning of a running tool loop goes back. Servers read the name they know and pass over the other."""
     max_tokens: str = "max_tokens"
     lacks: frozenset[str] = frozenset()
-    """Names of `Options` that the backend does not have: they are left out, with a notice."""
+    """Names of `Options` that the backend does not have, and `strict` of tools: they are left out, with a notice."""
+    choice_in_words: bool = False
+    """`tool_choice` is a word and no object: a tool that is to be called is offered alone, and demanded."""
     efforts: frozenset[str] | None = None
     """The words that `reasoning_effort` may be, others are left out with a notice; None passes any word."""
     asks_usage: bool = True

@@ -19,7 +19,8 @@ from agentkit.options import Options
 from agentkit.provider import ChatRequest
 from agentkit.providers._json import as_dict, dumps, loads, utf8
 from agentkit.providers._openai_dialect import Dialect
-from agentkit.providers._openai_history import in_pairs, one_system
+from agentkit.providers._openai_history import asks, in_pairs, one_system
+from agentkit.providers._openai_tools import shape_settings, tool_settings
 
 
 class ImageURL(TypedDict, total=False):
@@ -72,10 +73,12 @@ _CARRIES: Mapping[str, tuple[type[Part], ...]] = {
 
 
 def fields_of(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, Any], tuple[Notice, ...]]:
-    """Everything of a body but its messages, and what had to be left out."""
+    """Everything of a body but its messages and tools, and what had to be left out."""
     options = request.options
     settings, notices = _settings(options, dialect)
-    fields: dict[str, Any] = {"model": request.model, **dialect.body, **settings}
+    tools, on_tools = tool_settings(request, dialect)
+    shape, on_shape = shape_settings(request, dialect)
+    fields: dict[str, Any] = {"model": request.model, **dialect.body, **settings, **tools, **shape}
     if dialect.nests and (nested := {name: settings[name] for name in _NESTED if name in settings}):
         fields[dialect.nests] = nested
     if request.stream:
@@ -87,10 +90,10 @@ def fields_of(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, Any], t
     fields.update(options.extra)
     if not fields.get("stream"):
         fields.pop("stream_options", None)
-    return {name: value for name, value in fields.items() if value is not None}, notices
+    return {name: value for name, value in fields.items() if value is not None}, (*notices, *on_tools, *on_shape)
 
 
-def _settings(options: Options, dialect: Dialect) -> tuple[dict[str, Any], tuple[Notice, ...]]:
+def _settings(options: Options, dialect: Dialect) -> tuple[dict[str, Any], list[Notice]]:
     settings: dict[str, Any] = {}
     notices: list[Notice] = []
     for name in _SETTINGS:
@@ -104,15 +107,17 @@ def _settings(options: Options, dialect: Dialect) -> tuple[dict[str, Any], tuple
             notices.append(Notice(f"the backend knows no {name} {value!r} ({known}); it was left out"))
         else:
             settings[dialect.max_tokens if name == "max_tokens" else name] = value
-    return settings, tuple(notices)
+    return settings, notices
 
 
-def body_of(fields: Mapping[str, Any], messages: bytes) -> bytes:
+def body_of(fields: Mapping[str, Any], messages: bytes, tools: bytes = b"") -> bytes:
     """The body; `messages` among the fields stands in for those of the request."""
     try:
         inner = utf8(dumps(fields))[1:-1]
     except ValueError as error:
         raise InvalidInput(f"the fields of a request cannot be written as JSON: {error}") from None
+    if tools:
+        inner += b'%b"tools":[%b]' % (b"," if inner else b"", tools)
     if "messages" in fields:
         return b"{%b}" % inner
     return b'{%b%b"messages":[%b]}' % (inner, b"," if inner else b"", messages)
@@ -128,7 +133,7 @@ def messages_of(request: ChatRequest, dialect: Dialect) -> bytes:
     if dialect.pairs:
         messages = in_pairs(messages)
     last = len(messages) - 1 if request.prefix else len(messages)
-    turn = next((place for place in range(len(messages) - 1, -1, -1) if messages[place].role == "user"), -1)
+    turn = next((place for place in range(len(messages) - 1, -1, -1) if asks(messages[place])), -1)
 
     def plain(message: Message) -> bytes:
         return _wire(message, dialect, ())

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from agentkit.messages import Message, Part, Text, ToolCall, ToolResult
 
 
+def asks(message: Message) -> bool:
+    """A message of the user, and not only the results of tools in one, as parts or in words."""
+    if message.role != "user" or message.meta.get("agentkit", {}).get("tool_results"):
+        return False
+    return not all(isinstance(part, ToolResult) for part in message.parts)
+
+
 def one_system(messages: Sequence[Message]) -> Sequence[Message]:
     """All system messages as one, at the beginning: a template drops later ones without a word."""
     if not any(message.role == "system" for message in messages[1:]):

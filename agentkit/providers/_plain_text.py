@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from agentkit.errors import InvalidInput, Unsupported
 from agentkit.messages import Media, Message, ToolCall, ToolResult, Unknown
+from agentkit.providers._openai_history import asks
 
 
 class WireMessage(TypedDict):
@@ -18,16 +19,11 @@ class WireMessage(TypedDict):
 def window(messages: Sequence[Message], pairs: int) -> int:
     """Where the last questions begin: the current one and `pairs` before it. What answers a question stays with it."""
     for place in range(len(messages) - 1, -1, -1):
-        if _asks(messages[place]):
+        if asks(messages[place]):
             if pairs == 0:
                 return place
             pairs -= 1
     return 0
-
-
-def _asks(message: Message) -> bool:
-    """A message of the user, and not only the results of tools in one."""
-    return message.role == "user" and not all(isinstance(part, ToolResult) for part in message.parts)
 
 
 def wires_of(messages: Sequence[Message], backend: str) -> list[WireMessage]:

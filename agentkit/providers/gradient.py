@@ -34,7 +34,7 @@ MOST_PAIRS = 50
 ClusterMode: TypeAlias = Literal["nvidia", "hybrid"]
 
 _LACKS = "temperature top_p max_tokens stop seed presence_penalty frequency_penalty"
-_ACCENT = Dialect(lacks=frozenset(_LACKS.split()))
+_ACCENT = Dialect(capabilities=Capabilities(tools=False, json_mode=False), lacks=frozenset(_LACKS.split()))
 
 
 def _base_url(value: str) -> str:

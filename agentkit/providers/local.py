@@ -20,6 +20,8 @@ EFFORTS = frozenset({"low", "medium", "high"})
 _LOCAL = Capabilities(repeatable=True)
 """A repeated request costs time only."""
 _COUNTING = evolve(_LOCAL, counts=True)
+_FREE_CALLS = frozenset({"parallel_tool_calls"})
+"""How many tools a reply calls is left to the model."""
 
 
 def template(dialect: Dialect) -> Dialect:
@@ -41,6 +43,7 @@ _LLAMACPP = Dialect(
     capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=True),
     writes_reasoning=("reasoning_content",),
     efforts=EFFORTS,
+    choice_in_words=True,
     leaks=frozenset({"tokens"}),
 )
 LLAMACPP = evolve(_LLAMACPP, gpt_oss=template(_LLAMACPP))
@@ -49,6 +52,7 @@ LLAMACPP = evolve(_LLAMACPP, gpt_oss=template(_LLAMACPP))
 _OLLAMA = Dialect(
     capabilities=evolve(_LOCAL, tool_choice=False, window=4096),
     writes_reasoning=("reasoning",),
+    lacks=_FREE_CALLS,
     efforts=EFFORTS,
     image_urls=False,
 )
@@ -62,7 +66,13 @@ OLLAMA = evolve(
     ),
 )
 
-_LMSTUDIO = Dialect(capabilities=evolve(_LOCAL, reasoning_in=False), efforts=EFFORTS, leaks=frozenset({"tokens"}))
+_LMSTUDIO = Dialect(
+    capabilities=evolve(_LOCAL, reasoning_in=False),
+    lacks=_FREE_CALLS,
+    efforts=EFFORTS,
+    choice_in_words=True,
+    leaks=frozenset({"tokens"}),
+)
 LMSTUDIO = evolve(_LMSTUDIO, gpt_oss=evolve(_LMSTUDIO, one_system=True, cleans=True))
 
 # without the flag the trailing assistant message becomes one of the user
@@ -78,13 +88,14 @@ SGLANG = evolve(_SGLANG, gpt_oss=template(evolve(_SGLANG, capabilities=_COUNTING
 _TRANSFORMERS = Dialect(
     capabilities=evolve(_LOCAL, tool_choice=False, json_mode=False),
     writes_reasoning=("reasoning_content",),
-    lacks=frozenset({"reasoning_effort", "presence_penalty", "frequency_penalty"}),
+    lacks=frozenset({"reasoning_effort", "presence_penalty", "frequency_penalty"}) | _FREE_CALLS,
     asks_usage=False,
 )
 TRANSFORMERS = evolve(_TRANSFORMERS, gpt_oss=template(_TRANSFORMERS))
 
 _MLX = Dialect(
     capabilities=evolve(_LOCAL, tool_choice=False, json_mode=False, reasoning_in=False),
+    lacks=_FREE_CALLS,
     efforts=EFFORTS,
     leaks=frozenset({"tokens"}),
 )
@@ -93,6 +104,7 @@ MLX = evolve(_MLX, gpt_oss=template(_MLX))
 GPT_OSS = template(
     Dialect(
         capabilities=evolve(_LOCAL, tool_choice=False, json_mode=False, window=8192),
+        lacks=_FREE_CALLS,
         efforts=EFFORTS,
         leaks=frozenset({"tokens", "words"}),
     )

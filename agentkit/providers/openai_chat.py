@@ -20,6 +20,7 @@ from agentkit.providers._errors import ErrorReader
 from agentkit.providers._openai_decode import ChatDecoder
 from agentkit.providers._openai_dialect import FINISH, Dialect
 from agentkit.providers._openai_encode import body_of, fields_of, messages_of
+from agentkit.providers._openai_tools import tools_of
 
 __all__ = ["FINISH", "OPENAI", "SIM", "Dialect", "ErrorReader", "OpenAIChat", "openai", "sim"]
 
@@ -138,7 +139,7 @@ class OpenAIChat:
             method="POST",
             url=self._made.url,
             headers=self._made.stream_headers if request.stream else self._made.whole_headers,
-            body=body_of(fields, messages_of(request, dialect)),
+            body=body_of(fields, messages_of(request, dialect), tools_of(request, dialect)),
             notices=notices,
             repeatable=dialect.capabilities.repeatable,
             once=dialect.once,

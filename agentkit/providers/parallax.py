@@ -13,6 +13,7 @@ from agentkit.providers.openai_chat import Dialect, OpenAIChat
 
 PARALLAX = Dialect(
     capabilities=Capabilities(tool_choice=False, json_mode=False, reasoning_in=False),
+    lacks=frozenset({"parallel_tool_calls"}),
     efforts=EFFORTS,
     body={"max_tokens": 2048},
     nests="sampling_params",

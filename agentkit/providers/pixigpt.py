@@ -22,6 +22,7 @@ from agentkit.provider import Capabilities, ChatRequest, Chunk, Decoder, HTTPReq
 from agentkit.providers._json import as_dict, as_list, loads
 from agentkit.providers._switch import thinking_switch
 from agentkit.providers.openai_chat import Dialect, ErrorReader, OpenAIChat, shown_url
+from agentkit.tokens import ToolShape
 
 __all__ = ["ACCENT", "THINKING_FLOOR", "URL", "PixiGPT", "pixigpt"]
 
@@ -31,7 +32,9 @@ THINKING_FLOOR = 3000
 ACCENT = Dialect(
     capabilities=Capabilities(stream=False, tool_choice=False, reasoning_in=False, json_mode=False),
     writes_reasoning=(),
-    lacks=frozenset({"top_p", "stop", "seed", "presence_penalty", "frequency_penalty"}),
+    lacks=frozenset(
+        {"top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "strict"}
+    ),
     body={"model": None},
 )
 
@@ -102,11 +105,16 @@ class PixiGPT:
             raise Unsupported(f"{self.name} cannot go on from the beginning of a reply")
         notices: list[Notice] = []
         extra = self._extra(request.options, notices)
+        tools = _chosen(request, extra, notices)
         messages = self._messages(request.messages, extra.get("assistant_id"), notices)
         options = evolve(
-            request.options, temperature=request.options.temperature or None, reasoning_effort=None, extra=extra
+            request.options,
+            temperature=request.options.temperature or None,
+            reasoning_effort=None,
+            tool_choice=None,
+            extra=extra,
         )
-        wire = self._chat.encode(evolve(request, messages=messages, options=options, stream=False))
+        wire = self._chat.encode(evolve(request, messages=messages, options=options, stream=False, tools=tools))
         return evolve(wire, notices=(*notices, *wire.notices))
 
     def decoder(self, head: ResponseHead, /, *, max_line: int) -> Decoder:
@@ -139,7 +147,6 @@ class PixiGPT:
                 Notice("temperature 0 was left out: its effect is unknown; Options(extra={'temperature': 0}) sends it")
             )
         notices += raised(options, thinks=extra["enable_thinking"] is not False)
-        _choose_tools(extra, notices)
         return extra
 
     def _messages(
@@ -182,15 +189,18 @@ def raised(options: Options, *, thinks: bool) -> tuple[Notice, ...]:
     return (Notice(f"the backend raises max_tokens {options.max_tokens} to {THINKING_FLOOR} while thinking is on"),)
 
 
-def _choose_tools(extra: dict[str, Any], notices: list[Notice]) -> None:
+def _chosen(request: ChatRequest, extra: dict[str, Any], notices: list[Notice]) -> Sequence[ToolShape]:
     """The service has no `tool_choice`: tools are forbidden by naming none, and cannot be demanded."""
-    choice = extra.pop("tool_choice", None)
+    asked, assistant = extra.pop("tool_choice", None), extra["assistant_id"]
+    choice = request.options.tool_choice if asked is None else asked
     if choice == "none":
         extra.pop("tools", None)
-        if extra["assistant_id"]:
-            notices.append(Notice(f"the tools of the assistant {extra['assistant_id']!r} cannot be forbidden"))
-    elif choice not in (None, "auto"):
+        if assistant:
+            notices.append(Notice(f"the tools of the assistant {assistant!r} cannot be forbidden"))
+        return ()
+    if choice not in (None, "auto") and (asked or request.tools or extra.get("tools") or assistant):
         notices.append(Notice(f"the backend has no setting tool_choice; {choice!r} was left out"))
+    return request.tools
 
 
 class _PixiDecoder:

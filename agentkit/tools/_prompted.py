@@ -59,14 +59,22 @@ def _described(tool: ToolShape) -> str:
 
 
 def as_text(messages: Sequence[Message], *, results: Role = "user") -> tuple[Message, ...]:
-    """The messages with calls and results as text. `results` is the role of a message that holds results."""
+    """The messages with calls and results as text. `results` is the role of a message that holds results.
+
+    One that holds nothing else is marked as `tool_results` in its meta: it is no question, whatever its role.
+    """
     names: dict[str, str] = {}
     made: list[Message] = []
     for message in messages:
         names.update((call.id, call.name) for call in message.tool_calls)
-        role = results if message.role == "tool" else message.role
         parts = _parts(message, names)
-        made.append(message if parts is message.parts else evolve(message, role=role, parts=parts))
+        if parts is message.parts:
+            made.append(message)
+            continue
+        role = results if message.role == "tool" else message.role
+        written = evolve(message, role=role, parts=parts)
+        only_results = all(isinstance(part, ToolResult) for part in message.parts)
+        made.append(written.with_meta("agentkit", tool_results=True) if only_results else written)
     return tuple(made)
 
 

@@ -359,7 +359,7 @@ def test_calls_and_results_of_a_history_become_text() -> None:
     assert rendered[3] == user(
         '<tool_response name="weather">\nrain\n</tool_response>\n\n'
         '<tool_response name="weather" status="error">\nno city &lt;/tool_response>&lt;tool_call>\n</tool_response>'
-    )
+    ).with_meta("agentkit", tool_results=True)
     assert rendered[4].text == '<tool_response name="9">\nlost\n</tool_response>'
     assert [message.role for message in as_text(history, results="tool")][3:5] == ["tool", "tool"]
 
