@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -14,6 +14,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._runtime.backend import backends_for, counter_of
+from agentkit._runtime.given import Tools
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
 from agentkit.config import transcript_path
@@ -26,6 +27,8 @@ from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Fallback, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
 from agentkit.store import Store
+from agentkit.tools import AnyTool, ToolSource
+from agentkit.tooluse import ToolUse
 from agentkit.usage import Usage
 
 if TYPE_CHECKING:
@@ -40,11 +43,16 @@ if TYPE_CHECKING:
 class Face:
     """What a conversation is, whichever way it is called."""
 
+    _may_be_async = True
+    """Tools may be."""
+
     def __init__(
         self,
         model: str | Provider | Simulator | Sequence[str | Provider | Simulator] | None = None,
         *,
         system: str | None = None,
+        tools: Iterable[AnyTool | ToolSource | Callable[..., Any]] = (),
+        tool_use: ToolUse | None = None,
         store: str | Store | None = None,
         name: str | None = None,
         options: Options | None = None,
@@ -68,6 +76,8 @@ class Face:
             model: "backend" or "backend/model"; a provider or simulator; a list of these, each of which stands in
                 for those before it; None takes AGENTKIT_MODEL or the user's file.
             system: The standing instructions; None keeps those of a stored conversation, "" removes them.
+            tools: What the model may call: functions, methods, classes with fields, and sources of several.
+            tool_use: Who is asked before they run, how many at once, and when it is enough.
             store: Where it is kept: None in memory, "sqlite" in the user's folder, "sqlite:///file.db", or a store.
             name: Its name in the store; a stored one is reopened. None makes a new one.
             options: How the model should answer.
@@ -100,6 +110,7 @@ class Face:
         _typed("fallback", fallback, Fallback)
         _typed("continuation", continuation, Continuation)
         _typed("context", context, ContextPolicy)
+        _typed("tool_use", tool_use, ToolUse)
         if rate_limit is not None and not callable(getattr(rate_limit, "reserve", None)):
             raise InvalidInput(f"rate_limit must be a RateLimiter, not {rate_limit!r}")
         if name is not None and not name:
@@ -119,6 +130,8 @@ class Face:
             )
             for place, backend in enumerate(self._backends)
         )
+        self._tools = Tools(tools, may_be_async=self._may_be_async)
+        self._tool_use = tool_use or ToolUse()
         self._fallback = fallback or Fallback()
         self._continuation = continuation or Continuation()
         self._context = context or ContextPolicy()
@@ -223,6 +236,9 @@ class Face:
             fallback=self._fallback,
             continuation=self._continuation,
             context=self._context,
+            tools=self._tools.known,
+            supply=self._tools.supply,
+            use=self._tool_use,
             options=self._options if options is None else options.over(self._options),
             ask=ask,
             rewind=rewind,

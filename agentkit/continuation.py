@@ -11,7 +11,7 @@ from attrs import Attribute, field, frozen
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.usage import Usage
 
-Way: TypeAlias = Literal["auto", "native", "echo", "overlap"]
+Way: TypeAlias = Literal["auto", "native", "raw", "echo", "overlap"]
 WAYS: tuple[str, ...] = get_args(Way)
 """`auto` takes the best that the backend can do, and the next one where that fails."""
 OnError: TypeAlias = Literal["raise", "return_partial", "retry"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import evolve
 
 from agentkit._engine.beginning import Rewind, Task
+from agentkit._engine.deciding import Decision, deciding
 from agentkit._engine.turn import turn
 from agentkit._engine.undo import undo
 from agentkit._face import Face, index_of, question
@@ -20,8 +21,9 @@ from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps
 from agentkit._runtime.transport import StopSignal
 from agentkit.events import Reply
-from agentkit.messages import Message, Prompt
+from agentkit.messages import Message, Prompt, ToolCall
 from agentkit.options import Options
+from agentkit.pending import AsyncPendingCall, PendingCall
 
 if TYPE_CHECKING:
     from agentkit._engine.writing import Ask
@@ -45,11 +47,15 @@ class _Writing(Face):
         """The turn of a chapter. The chapters before it do not go along: its question holds what it needs of them."""
         task = self._task(ask=ask.message, turn_id=ask.turn_id, options=options)
         alone = evolve(task.context, max_pairs=0, policy="drop_oldest") if ask.chapter else task.context
-        return evolve(task, context=alone, on_busy="queue" if task.on_busy == "fork" else task.on_busy)
+        return evolve(
+            task, context=alone, tools={}, supply=None, on_busy="queue" if task.on_busy == "fork" else task.on_busy
+        )
 
 
 class Conversation(_Writing):
     """A conversation with a model, for blocking code. Safe to use from many threads; turns run one after the other."""
+
+    _may_be_async = False
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +107,14 @@ class Conversation(_Writing):
     def undo(self) -> tuple[Message, ...]:
         """Take back the last question and what came of it; returns those messages."""
         return self._turn(self._task(), flow=undo).finish().messages
+
+    @property
+    def pending(self) -> tuple[PendingCall, ...]:
+        """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
+        return tuple(PendingCall(call, self._decide) for call in self._journal().pending)
+
+    def _decide(self, call: ToolCall, decision: Decision) -> None:
+        _ = self._turn(self._task(), flow=deciding(call.id, decision)).finish()
 
     def fork(self, *, at: int | None = None, name: str | None = None) -> Conversation:
         """A new conversation that begins with the messages before `at` (all of them, if None). Copies nothing."""
@@ -217,6 +231,14 @@ class AsyncConversation(_Writing):
     async def undo(self) -> tuple[Message, ...]:
         """Take back the last question and what came of it; returns those messages."""
         return (await self._turn(self._task(), flow=undo).finish()).messages
+
+    @property
+    def pending(self) -> tuple[AsyncPendingCall, ...]:
+        """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
+        return tuple(AsyncPendingCall(call, self._decide) for call in self._journal().pending)
+
+    async def _decide(self, call: ToolCall, decision: Decision) -> None:
+        _ = await self._turn(self._task(), flow=deciding(call.id, decision)).finish()
 
     async def fork(self, *, at: int | None = None, name: str | None = None) -> AsyncConversation:
         """A new conversation that begins with the messages before `at` (all of them, if None). Copies nothing."""

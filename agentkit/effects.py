@@ -9,7 +9,7 @@ There is at most one open answer at a time in a flow: `Open` begins it, `Read` t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from attrs import frozen
@@ -20,6 +20,7 @@ from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.store import Entry, Record
 from agentkit.tokens import TokenCounter
+from agentkit.tools import AnyTool, BoundCall, ToolContext
 
 R = TypeVar("R")
 
@@ -171,6 +172,64 @@ class Keep(Effect[None]):
     """From here until the next `Append`, write what the draft gives to the journal, at most 250 ms after it came."""
 
     draft: Draft
+
+
+@frozen
+class Supply(Effect[Mapping[str, AnyTool]]):
+    """Ask for the tools; one that brings several may start a server for it."""
+
+    tools: Callable[[], Mapping[str, AnyTool]]
+
+
+@frozen
+class Launch(Effect[float]):
+    """Begin to run a tool; the answer is the monotonic time."""
+
+    place: int
+    """What its news are known by."""
+    call: BoundCall
+    context: ToolContext
+
+
+@frozen
+class Reported:
+    """A running tool says how far it is."""
+
+    place: int
+    message: str
+
+
+@frozen
+class Returned:
+    """A tool has run."""
+
+    place: int
+    value: Any
+
+
+@frozen
+class Raised:
+    """A tool has failed."""
+
+    place: int
+    error: BaseException
+
+
+News: TypeAlias = Reported | Returned | Raised
+
+
+@frozen
+class Await(Effect[tuple[Sequence[News], float]]):
+    """Wait for news of the running tools, at most `timeout` seconds; with them comes the monotonic time."""
+
+    timeout: float | None = None
+
+
+@frozen
+class Abandon(Effect[Sequence[News]]):
+    """Cancel running tools, all of them where no places are given: nobody waits for them. What they said is answered."""
+
+    places: Sequence[int] | None = None
 
 
 @frozen

@@ -162,7 +162,7 @@ class IncompleteReply(AgentKitError):
 
 
 class ToolError(AgentKitError):
-    """A tool failed and the policy says to stop."""
+    """A tool failed; what it raised is the cause."""
 
 
 class LimitExceeded(AgentKitError):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from agentkit.errors import AgentKitError
+from agentkit.errors import AgentKitError, ToolError
 from agentkit.manifest import Manifest
 from agentkit.messages import Message, ToolCall, ToolResult
 from agentkit.usage import FinishReason, Outcome, Usage
@@ -49,7 +49,9 @@ class Reply:
     error: AgentKitError | None = None
     """What ended the turn, if anything did."""
     reason: str | None = None
-    """Why the message is still cut, where it is."""
+    """Why the message is still cut, or the turn ended before the model was done, where it is so."""
+    tool_errors: tuple[ToolError, ...] = ()
+    """What tools raised in this run of the turn, each with its exception as the cause; the model was told in words."""
 
     @property
     def text(self) -> str:
@@ -94,6 +96,8 @@ class ToolCallFinished:
 
     call: ToolCall
     result: ToolResult
+    error: BaseException | None = None
+    """What the tool raised."""
 
 
 @frozen

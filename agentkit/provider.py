@@ -7,7 +7,7 @@ JSON reply is a stream of one chunk, so there is one way to decode.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from attrs import field, frozen
@@ -37,7 +37,7 @@ class Capabilities:
     """Thinking of earlier messages can be given back."""
     usage: bool = True
     counts: bool = False
-    """The server counts the tokens of a chat that is not yet sent: see `agentkit.counters.remote`."""
+    """The server counts the tokens of a chat that is not yet sent: see `agentkit.providers.counting`."""
     max_tokens: bool = True
     json_mode: bool = True
     """The reply can be bound to a JSON schema."""
@@ -45,6 +45,8 @@ class Capabilities:
     """A trailing assistant message is continued where it stops."""
     repeats_prefix: bool | None = None
     """The continuation begins with the text it continues; None where it depends."""
+    raw: bool = False
+    """The conversation can go as one text, written by the template of the model, and is continued at its end."""
     window: int | None = None
     """Tokens that prompt and reply share, where the server itself does not tell; None where it is unknown."""
     max_pairs: int | None = None
@@ -77,8 +79,12 @@ class ChatRequest:
     stream: bool = True
     prefix: bool = False
     """The last message is the beginning of the reply; the backend is to go on from there."""
+    raw: bool = False
+    """It does so from the conversation as one text."""
     tools: Sequence[ToolShape] = ()
     """What the model may call; none for a backend that has no tools. The choice among them is in the options."""
+    prompted: Collection[str] = ()
+    """The names of tools that the model is told of in the messages, so that its text may hold calls."""
     shape: ReplyShape | None = None
     """What the reply has to be; None for a backend without a JSON mode."""
 
@@ -249,6 +255,15 @@ class Measuring(Protocol):
 
     def measure(self, model: str, /) -> Rounds[int | None]:
         """Ends with None where the server does not tell, or not yet."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A provider whose server may count a request that is not yet sent; which models it does so for, `counts` says."""
+
+    def count(self, request: ChatRequest, /) -> Rounds[int | None]:
+        """The tokens of the prompt; ends with None where the server does not say."""
         ...
 
 

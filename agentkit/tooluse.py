@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
@@ -33,6 +33,11 @@ def _function(instance: object, attribute: Attribute[Any], value: object) -> Non
         raise InvalidInput(f"{attribute.name} must be a function, not {value!r}")
 
 
+def _tell_or_raise(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value not in ("tell", "raise"):
+        raise InvalidInput(f"{attribute.name} is 'tell' or 'raise', not {value!r}")
+
+
 @frozen(kw_only=True)
 class ToolUse:
     """How a conversation uses its tools. A limit ends the turn as truncated, and `resume()` goes on with a new one."""
@@ -53,6 +58,8 @@ class ToolUse:
     """The same, of what `price` says of the turn so far."""
     price: Callable[[Usage], float] | None = field(default=None, validator=_function)
     stop_when: StopWhen | None = field(default=None, validator=_function)
+    on_error: Literal["tell", "raise"] = field(default="tell", validator=_tell_or_raise)
+    """What a tool raises is told to the model, which may mend its call; or ends the turn as a `ToolError`."""
 
     def __attrs_post_init__(self) -> None:
         if self.max_cost is not None and self.price is None:

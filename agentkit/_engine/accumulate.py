@@ -188,6 +188,11 @@ class Builder:
         """All that was delivered, as a message that is marked as interrupted."""
         return self.message(interrupted=True) if self.text or self.reasoning else None
 
+    @property
+    def called(self) -> bool:
+        """This attempt has called tools."""
+        return bool(self._calls)
+
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(ToolCall.parse(call[0], call[1], call[2]) for _, call in sorted(self._calls.items()))
 

@@ -13,8 +13,9 @@ from agentkit._engine.exchange import deliver, exchange
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
+from agentkit._engine.prompted import Reading
 from agentkit._engine.rounds import detected, exchanged
-from agentkit._engine.seam import Joint, Native, Strategy, strategy_name
+from agentkit._engine.seam import Joint, Native, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
@@ -150,8 +151,11 @@ class _Attempts:
             if change is not None:
                 yield Notice(change)
                 return ""
-            return self._kept(error)
-        failure = approach.failure
+            if builder.shown or not course.is_refused(approach.strategy, error):
+                return self._kept(error)
+            failure: str | None = str(error)
+        else:
+            failure = approach.failure
         if failure is None or approach.strategy is None:
             return None
         course.failed(line, approach.strategy)
@@ -255,7 +259,7 @@ class _Attempts:
     def _onward(self, line: Line, partial: Message) -> Flow[Approach | None]:
         course, sent, after = self._course, partial, tuple[Message, ...]()
         strategy = course.strategy(line, partial.text, whole=not self._outgrown)
-        if isinstance(strategy, Native):
+        if isinstance(strategy, Native | Raw):
             sent = yield from self._outfit.beginning(line, course.options, partial)
             if sent is not partial:
                 self._outgrown = True
@@ -271,7 +275,8 @@ class _Attempts:
             self._outgrown = True
             yield from self._builder.news((Notice(f"the reply has outgrown the window of {line.backend}: {_INSTEAD}"),))
         request = yield from self._outfit.request(line, options, (sent, *after))
-        return Approach(evolve(request, prefix=instruction is None), strategy_name(strategy), strategy, partial, course)
+        request = evolve(request, prefix=instruction is None, raw=isinstance(strategy, Raw))
+        return Approach(request, strategy_name(strategy), strategy, partial, course)
 
 
 class Approach:
@@ -290,16 +295,22 @@ class Approach:
         self.strategy = strategy
         self._partial = partial
         self._course = course
-        self._last: Joint | None = None
+        self._seam: Joint | None = None
+        self._last: Joint | Reading | None = None
 
-    def joint(self) -> Joint | None:
-        """A fresh seam for each time the request is sent; None where there is nothing to join."""
+    def joint(self) -> Joint | Reading | None:
+        """A fresh one for each time the request is sent; None where chunks need no other look."""
+        self._seam = self._last = self._joined()
+        if self.request.prompted:
+            self._last = Reading(self.request.prompted, self._seam)
+        return self._last
+
+    def _joined(self) -> Joint | None:
         if self.strategy is None or self._partial is None or self._course is None:
             return None
         text = self._partial.text
         shape = self._course.follow(text)
-        self._last = Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)
-        return self._last
+        return Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)
 
     def held(self) -> Sequence[Chunk]:
         """What came before the connection broke and was not decided upon yet."""
@@ -308,4 +319,4 @@ class Approach:
     @property
     def failure(self) -> str | None:
         """Why this way of continuing does not work, as the last answer showed."""
-        return None if self._last is None else self._last.joined.failure
+        return None if self._seam is None else self._seam.joined.failure

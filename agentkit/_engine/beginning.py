@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
@@ -12,15 +12,16 @@ from agentkit.context import ContextPolicy
 from agentkit.continuation import Continuation
 from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
-from agentkit.messages import Message
+from agentkit.messages import Message, ToolResult
 from agentkit.options import Fallback, OnBusy, Options
 from agentkit.provider import ReplyShape
-from agentkit.store import Configured, Imported, Record, Rewound, TurnEnded, TurnResumed, TurnStarted
+from agentkit.store import Configured, Imported, Record, Rewound, ToolFinished, TurnEnded, TurnResumed, TurnStarted
 from agentkit.tools import AnyTool
 from agentkit.tooluse import ToolUse
 from agentkit.usage import Outcome
 
-UNFINISHED = (None, Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED)
+UNFINISHED = (None, Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED, Outcome.AWAITING_APPROVAL)
+PASSED_OVER = "Not run: the user went on without deciding about this call."
 
 
 @frozen(kw_only=True)
@@ -44,6 +45,8 @@ class Task:
     continuation: Continuation = Continuation()
     context: ContextPolicy = ContextPolicy()
     tools: Mapping[str, AnyTool] = field(factory=dict[str, AnyTool])
+    supply: Callable[[], Mapping[str, AnyTool]] | None = None
+    """Gives the tools in place of those, where it takes time to know them."""
     use: ToolUse = ToolUse()
     shape: ReplyShape | None = None
     """What the reply has to be."""
@@ -70,6 +73,8 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
     """
     records = opening(task.system, task.imports, journal)
     fresh = task.turn_id not in journal.turns
+    if fresh and task.ask is not None and task.rewind is None:
+        records += _passed_over(journal)
     if fresh and task.ask is not None and task.rewind is None:
         yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.line.model)])
         return journal.turns[task.turn_id]
@@ -114,6 +119,14 @@ def opening(instructions: str | None, imports: tuple[Message, ...], journal: Jou
     if journal.running is not None:
         records.append(TurnEnded(journal.running.turn_id, Outcome.INTERRUPTED))
     return records
+
+
+def _passed_over(journal: Journal) -> list[Record]:
+    """The calls that waited for a decision wait no longer: something else is said."""
+    turn, pending = journal.last_turn, journal.pending
+    if turn is None:
+        return []
+    return [ToolFinished(turn.turn_id, ToolResult(call.id, PASSED_OVER, is_error=True)) for call in pending]
 
 
 def _known_turn(task: Task, journal: Journal) -> TurnState:

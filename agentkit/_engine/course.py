@@ -9,18 +9,28 @@ from attrs import evolve
 
 from agentkit._engine.accumulate import Builder, is_cut
 from agentkit._engine.line import Line
-from agentkit._engine.seam import Echo, Native, Overlap, Shape, Strategy, rungs, strategy_name
+from agentkit._engine.seam import Echo, Native, Overlap, Raw, Shape, Strategy, rungs, strategy_name
 from agentkit._engine.seam.guards import no_progress, repetition
 from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_instruction
 from agentkit._engine.seam.truncation import truncation
 from agentkit.continuation import ON_ERROR, Continuation, OnError, Progress
-from agentkit.errors import AgentKitError, InvalidInput, ProtocolError, TransportError
+from agentkit.errors import (
+    AgentKitError,
+    ContextOverflow,
+    InvalidInput,
+    ProtocolError,
+    ProviderError,
+    TransportError,
+    Unsupported,
+)
 from agentkit.options import Options
 from agentkit.provider import Capabilities
 from agentkit.usage import FinishReason
 
 _LEAST_CAP = 1024
 _EFFORTLESS = "low"
+_REFUSALS = (400, 403, 404, 405, 422, 501)
+"""Of a path or a field that the server does not have."""
 
 
 class Course:
@@ -61,7 +71,7 @@ class Course:
         """
         can = line.provider.capabilities(line.model)
         failed = {way for backend, way in self._unfit if backend == line.backend}
-        ways = rungs(prefix=can.prefix and whole, failed=failed)
+        ways = rungs(prefix=can.prefix and whole, raw=can.raw and whole, failed=failed)
         wanted = self.settings.strategy
         if wanted != "auto":
             ways = tuple(way for way in ways if way == wanted)
@@ -70,6 +80,8 @@ class Course:
         match ways[0]:
             case "native":
                 return Native(can.repeats_prefix)
+            case "raw":
+                return Raw()
             case "echo" if self.settings.prompt is None and (quote := echo_quote(text)) is not None:
                 return Echo(quote)
             case _:  # also in place of an echo that cannot be asked for: not again where it has failed
@@ -83,7 +95,7 @@ class Course:
 
     def instruction(self, strategy: Strategy, text: str) -> str | None:
         """What is said to the model; None where the text itself says it."""
-        if isinstance(strategy, Native):
+        if isinstance(strategy, Native | Raw):
             return None
         own = self.settings.prompt
         if own is None:
@@ -98,6 +110,12 @@ class Course:
     def failed(self, line: Line, strategy: Strategy) -> None:
         """This way does not work with this backend: not to be tried again in this conversation."""
         self._unfit.add((line.backend, strategy_name(strategy)))
+
+    def is_refused(self, strategy: Strategy | None, error: AgentKitError) -> bool:
+        """The backend does not complete texts, or the conversation is more than a text: there are other ways."""
+        if not isinstance(strategy, Raw) or isinstance(error, ContextOverflow):
+            return False
+        return isinstance(error, Unsupported) or (isinstance(error, ProviderError) and error.status in _REFUSALS)
 
     def cut(self, line: Line, builder: Builder) -> str | None:
         """Why the reply as it stands counts as cut; None where it is whole."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.course import Course
-from agentkit._engine.journal import NOTHING, Journal
+from agentkit._engine.journal import NOTHING, Journal, TurnState
+from agentkit._engine.toolround import Verdict
 from agentkit.effects import Flow
 from agentkit.errors import AgentKitError, IncompleteReply, ProviderError, Unsupported
 from agentkit.events import Reply
+from agentkit.messages import Message
 from agentkit.store import Failure, Record, Replied, Rewound, TurnEnded
 from agentkit.usage import FinishReason, Outcome, Usage
 
@@ -48,8 +52,14 @@ def commit(
     *,
     stopped: bool,
     error: AgentKitError | None = None,
+    verdict: Verdict | None = None,
 ) -> Flow[Ending]:
-    """Write what came of the turn, durably. A store that fails is the error; the reply is on it all the same."""
+    """Write what came of the turn, durably. A store that fails is the error; the reply is on it all the same.
+
+    `verdict`: it ends with the calls of its last reply, which is in the journal already.
+    """
+    if verdict is not None:
+        return (yield from _commit_calls(journal, builder.turn_id, name, verdict))
     builder.end()
     cut = stopped or error is not None
     state = journal.turns[builder.turn_id]
@@ -57,7 +67,7 @@ def commit(
     reason = None if cut else course.stopped
     ended = TurnEnded(
         builder.turn_id,
-        _outcome(builder, reason, stopped=stopped, failed=error is not None),
+        _outcome(builder, reason, stopped=stopped, failed=error is not None, begun=len(state.messages) > 1),
         builder.finish_reason if reason is None else FinishReason.LENGTH,
         builder.spent,
         (*state.segments, *builder.segments),
@@ -70,19 +80,7 @@ def commit(
     try:
         yield from write(journal, [*replied, ended, *aside], durable=True)
     except AgentKitError as lost:
-        return Ending(
-            Reply(
-                message,
-                (state.asked, message),
-                Outcome.FAILED,
-                ended.finish_reason,
-                ended.usage,
-                ended.turn_id,
-                name,
-                error=lost,
-            ),
-            lost,
-        )
+        return Ending(_unsaved(state, [message], ended, name, lost), lost)
     alone = len(builder.segments) == 1 and not cut
     journal.counted(builder.reported, message if alone else None)
     if error is None and reason is not None and course.is_owed_an_error(message.text):
@@ -91,11 +89,29 @@ def commit(
     return Ending(journal.reply(state, name, error or course.error), error)
 
 
-def _outcome(builder: Builder, reason: str | None, *, stopped: bool, failed: bool) -> Outcome:
+def _commit_calls(journal: Journal, turn_id: str, name: str, verdict: Verdict) -> Flow[Ending]:
+    """The turn ends with calls: they wait for the user, a limit was met, or their results are all that was wanted."""
+    state = journal.turns[turn_id]
+    ended = TurnEnded(turn_id, verdict.outcome, FinishReason.TOOL_CALLS, reason=verdict.reason)
+    try:
+        yield from write(journal, [ended], durable=True)
+    except AgentKitError as lost:
+        return Ending(_unsaved(state, [], ended, name, lost), lost)
+    return Ending(journal.reply(state, name), None)
+
+
+def _unsaved(state: TurnState, more: Sequence[Message], ended: TurnEnded, name: str, error: AgentKitError) -> Reply:
+    """What could not be stored."""
+    messages = (*state.messages, *more)
+    reason, usage = ended.finish_reason, state.usage + ended.usage
+    return Reply(messages[-1], messages, Outcome.FAILED, reason, usage, ended.turn_id, name, error=error)
+
+
+def _outcome(builder: Builder, reason: str | None, *, stopped: bool, failed: bool, begun: bool) -> Outcome:
     if stopped:
         return Outcome.INTERRUPTED
     if failed:
-        return Outcome.INTERRUPTED if builder.has_output else Outcome.FAILED
+        return Outcome.INTERRUPTED if begun or builder.has_output else Outcome.FAILED
     return OUTCOMES[builder.finish_reason] if reason is None else Outcome.TRUNCATED
 
 

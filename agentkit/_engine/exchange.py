@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Protocol
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.line import Line, opened, persistent, reserved
-from agentkit._engine.seam import Joint
 from agentkit.effects import Close, Flow, Read, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.errors import TimeoutError as LimitReached
@@ -18,7 +18,13 @@ from agentkit.provider import ChatRequest, Chunk, Decoder, Finish, HTTPRequest, 
 _SHOWN = (TextDelta, ReasoningDelta, Notice)
 
 
-def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Callable[[], Joint | None]) -> Flow[None]:
+class Sieve(Protocol):
+    """Says what of the chunks of an attempt belongs to the reply, and as what."""
+
+    def pass_on(self, chunk: Chunk, /) -> Iterable[Chunk]: ...
+
+
+def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Callable[[], Sieve | None]) -> Flow[None]:
     """Fill `builder` with the answer to `request`, sending it again where that is safe; each attempt has its own seam.
 
     Raises:
@@ -40,7 +46,7 @@ def exchange(line: Line, request: ChatRequest, builder: Builder, new_joint: Call
     )
 
 
-def _attempt(line: Line, wire: HTTPRequest, builder: Builder, joint: Joint | None) -> Flow[None]:
+def _attempt(line: Line, wire: HTTPRequest, builder: Builder, joint: Sieve | None) -> Flow[None]:
     try:
         head, opened_at = yield from opened(line, wire, builder)
         yield from _receive(line, head, opened_at, builder, joint)
@@ -54,7 +60,7 @@ def _rough_tokens(line: Line, wire: HTTPRequest, request: ChatRequest) -> int:
     return len(wire.body) // 4 + max(request.options.max_tokens or 0, floor)
 
 
-def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, joint: Joint | None) -> Flow[None]:
+def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder, joint: Sieve | None) -> Flow[None]:
     decoder = line.provider.decoder(head, max_line=line.limits.max_line_bytes)
     try:
         yield from _read_on(line, decoder, Patience(line.timeouts, head, opened_at), builder, joint)
@@ -66,7 +72,7 @@ def _receive(line: Line, head: ResponseHead, opened_at: float, builder: Builder,
         yield from deliver(rest, builder, joint)
 
 
-def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, joint: Joint | None) -> Flow[None]:
+def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder, joint: Sieve | None) -> Flow[None]:
     room = line.limits.max_reply_bytes
     held = room - room // 4  # what gives no content yet is kept as it is
     while builder.finish is None:
@@ -82,7 +88,7 @@ def _read_on(line: Line, decoder: Decoder, patience: Patience, builder: Builder,
         patience.note(now, content=builder.heard != heard)
 
 
-def deliver(chunks: Sequence[Chunk], builder: Builder, joint: Joint | None) -> Flow[None]:
+def deliver(chunks: Sequence[Chunk], builder: Builder, joint: Sieve | None) -> Flow[None]:
     """Keep each chunk before it is shown: what the caller has seen is never lost."""
     for chunk in chunks if joint is None else _joined(chunks, builder, joint):
         builder.add(chunk)
@@ -90,7 +96,7 @@ def deliver(chunks: Sequence[Chunk], builder: Builder, joint: Joint | None) -> F
             yield chunk
 
 
-def _joined(chunks: Sequence[Chunk], builder: Builder, joint: Joint) -> Iterator[Chunk]:
+def _joined(chunks: Sequence[Chunk], builder: Builder, joint: Sieve) -> Iterator[Chunk]:
     for chunk in chunks:
         if isinstance(chunk, TextDelta | ReasoningDelta):
             builder.heard += len(chunk.text)

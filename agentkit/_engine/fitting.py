@@ -7,48 +7,29 @@ fits, none is asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
+from agentkit._engine.bytewise import BYTES, PER_TOKEN
 from agentkit._engine.history import History
 from agentkit._engine.plan.outline import Outline, sum_of
-from agentkit._engine.plan.planner import Plan, left, plan
-from agentkit._engine.plan.refusal import LESS, lesson
-from agentkit._engine.plan.terms import Terms, answered
+from agentkit._engine.plan.terms import LESS, Terms
 from agentkit.context import ContextPolicy
 from agentkit.errors import ContextOverflow
 from agentkit.manifest import Manifest
-from agentkit.messages import Message, ToolResult
-from agentkit.tokens import CountKind, ToolShape
+from agentkit.messages import Message
+from agentkit.tokens import ToolShape, count
 from agentkit.usage import Usage
+
+if TYPE_CHECKING:  # importing it takes time, and most conversations never need a plan
+    from agentkit._engine.plan.doubt import Doubt
+    from agentkit._engine.plan.ledger import Ledger
+    from agentkit._engine.plan.planner import Plan
+    from agentkit._engine.plan.state import PlanState
 
 SMALL = 1500
 """A prompt of fewer bytes than this fits every window there is."""
-_FRAME, _CALL, _BASE = 16, 32, 600
-
-
-@frozen(cache_hash=True)
-class Bytes:
-    """The most that a prompt may cost: no token is shorter than a byte."""
-
-    kind: CountKind = field(default="estimate", init=False)
-    margin: float = field(default=0.25, init=False)
-    base: int = field(default=_BASE, init=False)
-
-    def text(self, text: str, /) -> int:
-        return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-    def message(self, message: Message, /, *, live: bool = False) -> int:
-        said = self.text(message.text) + self.text(message.reasoning) + _FRAME
-        calls = sum(_CALL + self.text(call.name) + self.text(call.arguments_json) for call in message.tool_calls)
-        results = (part for part in message.parts if isinstance(part, ToolResult))
-        return said + calls + sum(_CALL + self.text(result.content) for result in results)
-
-    def tools(self, tools: Sequence[ToolShape], /, *, system: bool = False) -> int:
-        return sum(_CALL + self.text(f"{tool.name}{tool.description}{dict(tool.parameters)}") for tool in tools)
-
-
-BYTES = Bytes()
 
 
 @frozen(kw_only=True)
@@ -74,6 +55,11 @@ class Desk:
         self._reported: int | None = None
         self.at_most: int | None = None
         """Tokens of a prompt, where a refusal has taught us."""
+        self._tools: tuple[Sequence[ToolShape], int] = ((), 0)
+        """Those of the last request, and the most that a prompt costs with them, the messages apart."""
+        self._told: Ledger | None = None
+        self.reduced: tuple[Message, Message] | None = None
+        """What goes along of a reply that is too long, and all of it."""
 
     def bytes_of(self, terms: Terms, history: History) -> int:
         """An upper bound of the prompt, at the cost of what is new."""
@@ -83,7 +69,9 @@ class Desk:
             return whole.upper + (1 << 40)  # what cannot be counted by its bytes is left to the counter
         besides = (*terms.extra, *(() if terms.system is None else (terms.system,)))
         said = sum(sum_of(BYTES, message).upper for message in besides)
-        return whole.upper + said + BYTES.tools(terms.tools) + _BASE
+        if not self._tools[1] or self._tools[0] != terms.tools:
+            self._tools = terms.tools, count(BYTES, BYTES.base + BYTES.tools(terms.tools)).upper
+        return whole.upper + said + self._tools[1]
 
     def must_plan(self, terms: Terms, most: int) -> bool:
         """Whether a plan is needed, where the prompt comes to at most so many bytes."""
@@ -91,20 +79,30 @@ class Desk:
 
     def left(self, terms: Terms, history: History) -> int | None:
         """Tokens that a reply under way may take of the prompt; None where there is no limit."""
-        return left(terms, history, None if self._plan is None else self._plan.state)
+        if terms.room is None:
+            return None
+        from agentkit._engine.plan.planner import left
 
-    def fit(self, terms: Terms, history: History) -> Fitted:
-        """The messages that go along.
+        return left(terms, history, _state(self._plan))
+
+    def doubt(self, terms: Terms, history: History, told: Ledger | None) -> Doubt | None:
+        """The prompt that a server had better count before `fit`; `told`: what it has said already."""
+        from agentkit._engine.plan.doubt import doubt
+
+        return doubt(terms, history, _state(self._plan), told)
+
+    def fit(self, terms: Terms, history: History, told: Ledger | None = None) -> Fitted:
+        """The messages that go along; `told`: what the server has said of this request.
 
         Raises:
             ContextOverflow: what cannot be left out does not fit.
         """
-        self._last, self._reported = (terms, history), None
+        self._last, self._reported, self._told = (terms, history), None, told
         most = self.bytes_of(terms, history)
         if not self.must_plan(terms, most):
             system = () if terms.system is None else (terms.system,)
             messages = (*system, *self._outline.messages(0, len(self._outline)), *terms.extra)
-            return Fitted(messages=messages, tokens=(most - _BASE) // 5)
+            return Fitted(messages=messages, tokens=most // PER_TOKEN - BYTES.base)
         self._before = self._plan
         return self._planned(terms, history)
 
@@ -113,14 +111,18 @@ class Desk:
         return self._planned(terms, history)
 
     def _planned(self, terms: Terms, history: History) -> Fitted:
+        from agentkit._engine.plan.planner import plan
+
         self._last = terms, history
-        before = None if self._before is None else self._before.state
+        before, told = _state(self._before), self._told
+        if not terms.needs_tokens:
+            terms = evolve(terms, counter=BYTES)
         try:
-            made = plan(terms, history, before)
+            made = plan(terms, history, before, told)
         except ContextOverflow:
             if terms.summary is None:
                 raise
-            made = plan(evolve(terms, summary=None), history, before)
+            made = plan(evolve(terms, summary=None), history, before, told)
         self._plan = made
         return Fitted(messages=made.messages, tokens=made.manifest.tokens.value, plan=made)
 
@@ -128,8 +130,14 @@ class Desk:
         """Plan smaller from now on, as a refusal of the last request teaches; the window, where it tells that."""
         if self._last is None:
             return None
-        terms, history = self._last
-        made = self._plan or plan(evolve(terms, policy=ContextPolicy(), window=None, at_most=None), history)
+        from agentkit._engine.plan.planner import plan
+        from agentkit._engine.plan.refusal import lesson
+
+        (terms, history), made = self._last, self._plan
+        if made is None:
+            made = plan(evolve(terms, policy=ContextPolicy(), window=None, at_most=None), history)
+        elif made.state.terms.counter != terms.counter:
+            made = plan(terms, history, made.state)
         made = evolve(made, state=evolve(made.state, terms=terms))
         found = lesson(made, error)
         self._plan = evolve(made, state=found.state)
@@ -149,14 +157,22 @@ class Desk:
         if usage is not None and not usage.estimated and usage.input_tokens > 0:
             self._reported = usage.input_tokens
         if self._plan is not None:
+            from agentkit._engine.plan.state import answered
+
             self._plan = evolve(self._plan, state=answered(self._plan.state, usage, reply))
 
     def manifest(self) -> Manifest | None:
         """The account of the last request."""
         if self._last is None:
             return None
+        from agentkit._engine.plan.planner import plan
+
         made = self._plan or plan(*self._last)
         return evolve(made.manifest, reported=self._reported)
+
+
+def _state(made: Plan | None) -> PlanState | None:
+    return None if made is None else made.state
 
 
 def _is_free(terms: Terms) -> bool:

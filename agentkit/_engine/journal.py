@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from attrs import define, field
 
@@ -12,7 +12,7 @@ from agentkit._engine.fitting import Desk
 from agentkit._engine.history import History
 from agentkit.errors import AgentKitError
 from agentkit.events import Reply, Segment
-from agentkit.messages import Message
+from agentkit.messages import Message, ToolCall, ToolResult
 from agentkit.store import (
     Configured,
     Decided,
@@ -36,6 +36,8 @@ from agentkit.usage import FinishReason, Outcome, Usage
 
 NOTHING = Message("assistant", ())
 
+_InTurn: TypeAlias = TurnResumed | PartialReply | Replied | ToolStarted | ToolFinished | Decided | Discarded | TurnEnded
+
 
 @define
 class TurnState:
@@ -58,6 +60,27 @@ class TurnState:
     segments: tuple[Segment, ...] = ()
     failure: Failure | None = None
     reason: str = ""
+    started: set[str] = field(factory=set[str])
+    """Calls whose tools have begun to run, by their ids."""
+    decided: dict[str, Decided] = field(factory=dict[str, Decided])
+    results: dict[str, ToolResult] = field(factory=dict[str, ToolResult])
+    """Of the calls of the last reply, as they came; they become messages in the order of the calls."""
+
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """The calls of the last reply that have no result."""
+        answered = set(self.results)
+        for message in reversed(self.messages):
+            if message.role == "assistant":
+                return tuple(call for call in message.tool_calls if call.id not in answered)
+            answered.update(part.call_id for part in message.parts if isinstance(part, ToolResult))
+        return ()
+
+    def ordered_results(self) -> list[Message]:
+        """The results that came so far, as messages."""
+        calls = next((message.tool_calls for message in reversed(self.messages) if message.tool_calls), ())
+        order = {call.id: place for place, call in enumerate(calls)}
+        known = sorted(self.results.values(), key=lambda result: order.get(result.call_id, len(order)))
+        return [Message("tool", (result,)) for result in known]
 
     def running(self) -> Message | None:
         """What was delivered since the last whole message."""
@@ -150,12 +173,10 @@ class Journal:
                 self.summary = (record.upto, record.text)
             case TurnStarted():
                 self._start(record)
-            case TurnResumed() | PartialReply() | Replied() | ToolFinished() | TurnEnded():
-                self._in_turn(record)
-            case ToolStarted() | Decided() | Discarded() | UnknownRecord():
+            case UnknownRecord():
                 pass
             case _:
-                assert_never(record)
+                self._in_turn(record)
 
     def _start(self, record: TurnStarted) -> None:
         turn = TurnState(record.turn_id, record.message, start=len(self.history))
@@ -166,7 +187,7 @@ class Journal:
         turn.messages.append(message)
         self.history = self.history.add(message)
 
-    def _in_turn(self, record: TurnResumed | PartialReply | Replied | ToolFinished | TurnEnded) -> None:
+    def _in_turn(self, record: _InTurn) -> None:
         turn = self.turns.get(record.turn_id)
         if turn is None:
             return
@@ -176,13 +197,40 @@ class Journal:
                 turn.reasoning.append(record.reasoning)
             case Replied():
                 self._add(turn, record.message)
+                self._paid(turn, record.usage)
                 turn.settle()
-            case ToolFinished():
-                self._add(turn, Message("tool", (record.result,)))
+            case Discarded():
+                self._paid(turn, record.usage)
+                turn.settle()
             case TurnResumed():
                 self._resume(turn, record)
-            case _:
+            case TurnEnded():
                 self._end(turn, record)
+            case _:
+                self._of_tools(turn, record)
+
+    def _of_tools(self, turn: TurnState, record: ToolStarted | ToolFinished | Decided) -> None:
+        match record:
+            case ToolStarted():
+                turn.started.add(record.call_id)
+            case Decided():
+                turn.decided[record.call_id] = record
+            case ToolFinished():
+                turn.results[record.result.call_id] = record.result
+                if not turn.open_calls():
+                    self._flush(turn)
+            case _:
+                assert_never(record)
+
+    def _paid(self, turn: TurnState, usage: Usage) -> None:
+        self.usage += usage
+        turn.usage += usage
+
+    def _flush(self, turn: TurnState) -> None:
+        """The results that came become messages."""
+        for message in turn.ordered_results():
+            self._add(turn, message)
+        turn.results.clear()
 
     def _resume(self, turn: TurnState, record: TurnResumed) -> None:
         """The cut message goes back to being a partial one, or steps back for a new one."""
@@ -200,6 +248,7 @@ class Journal:
                 turn.reasoning[:] = [cut.reasoning]
 
     def _end(self, turn: TurnState, record: TurnEnded) -> None:
+        self._flush(turn)
         partial = turn.partial()
         if partial is not None:
             self._add(turn, partial)
@@ -209,15 +258,24 @@ class Journal:
         turn.segments = record.segments
         turn.failure = record.failure
         turn.reason = record.reason
-        self.usage += record.usage
-        turn.usage += record.usage
+        self._paid(turn, record.usage)
         self.running = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """The history, and what a turn that is not over has delivered."""
-        partial = self.running.partial() if self.running is not None else None
-        return (*self.history, partial) if partial is not None else tuple(self.history)
+        if self.running is None:
+            return tuple(self.history)
+        partial = self.running.partial()
+        return (*self.history, *self.running.ordered_results(), *(() if partial is None else (partial,)))
+
+    @property
+    def pending(self) -> tuple[ToolCall, ...]:
+        """The calls that wait for a decision of the user."""
+        turn = self.last_turn
+        if turn is None or turn.outcome is not Outcome.AWAITING_APPROVAL:
+            return ()
+        return tuple(call for call in turn.open_calls() if call.id not in turn.decided)
 
     @property
     def last_turn(self) -> TurnState | None:

@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.backoff import delay_before_retry
-from agentkit._engine.fitting import BYTES
+from agentkit._engine.bytewise import BYTES
 from agentkit.effects import Brake, Close, Flow, Open, Read, Reserve, Settle, Sleep, do
 from agentkit.errors import LimitExceeded, ProviderError, TransportError
 from agentkit.events import Retrying
@@ -40,6 +40,8 @@ class Learnt:
     """That is really served."""
     asked: int = 0
     """How often the server was asked for it in vain."""
+    counts_from: float = 0.0
+    """On the monotonic clock: until then it is not asked to count a prompt, since that failed."""
     failures: int = 0
     """In a row."""
     rests_until: float = 0.0

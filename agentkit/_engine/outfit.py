@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
@@ -11,23 +13,29 @@ from agentkit._engine.beginning import Task, write
 from agentkit._engine.fitting import SMALL, Desk, Fitted
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
-from agentkit._engine.plan.cut import cut, ends, reduced
-from agentkit._engine.plan.planner import plan
-from agentkit._engine.plan.summary import Summary, SummaryTask
-from agentkit._engine.plan.terms import Terms
+from agentkit._engine.plan.terms import Summary, Terms
 from agentkit._engine.quiet import quiet
 from agentkit._engine.rounds import answer_to, driven
-from agentkit.effects import Flow, Load, do
+from agentkit._engine.worded import Worded
+from agentkit.effects import Flow, Load, Now, do
 from agentkit.errors import AgentKitError
 from agentkit.events import Trimmed
 from agentkit.manifest import Manifest
 from agentkit.messages import Message, system
-from agentkit.options import Options
-from agentkit.provider import ChatRequest, Measuring
+from agentkit.options import Options, RetryPolicy
+from agentkit.provider import Capabilities, ChatRequest, Counting, Measuring
 from agentkit.store import Summarized
-from agentkit.tools import as_text
+from agentkit.tokens import TokenCounter
+from agentkit.tools import as_text, instructions
+
+if TYPE_CHECKING:
+    from agentkit._engine.plan.ledger import Ledger
+    from agentkit._engine.plan.summary import SummaryTask
 
 _MOST_ASKED = 3
+_MOST_COUNTED = 2
+_PATIENCE, _PAUSE = 10.0, 300.0
+"""Seconds that a count may take, and for which none is asked for after one that failed."""
 
 
 @frozen
@@ -46,19 +54,24 @@ class Outfit:
         """
         fitted = yield from self._fitted(line, options, extra)
         self.builder.expected = fitted.tokens
+        return self._written(line, options, fitted.messages)
+
+    def _written(self, line: Line, options: Options, messages: Sequence[Message]) -> ChatRequest:
         can, tools = line.provider.capabilities(line.model), tuple(self.task.tools.values())
-        messages = fitted.messages
         return ChatRequest(
             model=line.model,
             messages=as_text(messages) if tools and not can.tools else messages,
             options=options,
             stream=can.stream,
             tools=tools if can.tools else (),
+            prompted=() if can.tools else tuple(self.task.tools),
             shape=self.task.shape if can.json_mode else None,
         )
 
     def foreseen(self, line: Line, options: Options) -> Manifest:
         """The account of a request as it would be now."""
+        from agentkit._engine.plan.planner import plan
+
         desk = self.journal.desks.get(line.backend) or Desk()
         return plan(self._terms(line, options, (), desk), self.journal.history).manifest
 
@@ -74,7 +87,11 @@ class Outfit:
         most = desk.left(evolve(terms, extra=after), history) if must_plan else None
         if most is None:
             return reply
-        return ends(terms.counter, reply, most) if long else reduced(terms.counter, reply, most, live=not after)
+        from agentkit._engine.plan.cut import ends, reduced
+
+        made = ends(terms.counter, reply, most) if long else reduced(terms.counter, reply, most, live=not after)
+        desk.reduced = None if made is reply else (made, reply)
+        return made
 
     def _informed(
         self, line: Line, options: Options, extra: tuple[Message, ...], desk: Desk
@@ -86,14 +103,14 @@ class Outfit:
             if line.learnt.window is not None:
                 terms = self._terms(line, options, extra, desk)
         must_plan = desk.must_plan(terms, desk.bytes_of(terms, self.journal.history))
-        if must_plan:
+        if must_plan and terms.needs_tokens:
             yield from do(Load(terms.counter))
         return terms, must_plan
 
     def _fitted(self, line: Line, options: Options, extra: tuple[Message, ...]) -> Flow[Fitted]:
         desk, history = self.journal.desk(line.backend), self.journal.history
-        terms, _ = yield from self._informed(line, options, extra, desk)
-        fitted = desk.fit(terms, history)
+        terms, must_plan = yield from self._informed(line, options, extra, desk)
+        fitted = desk.fit(terms, history, (yield from self._told(line, options, terms, desk)) if must_plan else None)
         if fitted.plan is not None and fitted.plan.task is not None:
             summary = yield from self._summary(line, fitted.plan.task, terms)
             if summary is not None:
@@ -105,8 +122,9 @@ class Outfit:
     def _terms(self, line: Line, options: Options, extra: tuple[Message, ...], desk: Desk) -> Terms:
         can, journal = line.provider.capabilities(line.model), self.journal
         window = self.task.context.window or line.learnt.window or can.window
+        sent, whole = desk.reduced or (None, None)
         return Terms(
-            counter=line.counters(line.provider.name, line.model),
+            counter=self._counter(line, can),
             policy=self.task.context,
             model=line.model,
             backend=line.provider.base_url,
@@ -114,10 +132,26 @@ class Outfit:
             at_most=desk.at_most,
             max_tokens=_most_of(options, can.min_output, window),
             max_pairs=can.max_pairs,
-            system=system(journal.system) if journal.system else None,
+            system=self._system(options, can),
+            tools=tuple(self.task.tools.values()) if can.tools else (),
             extra=extra,
+            reduced=whole if extra and extra[0] is sent else None,
             summary=None if journal.summary is None else Summary(*journal.summary),
         )
+
+    def _counter(self, line: Line, can: Capabilities) -> TokenCounter:
+        counter = line.counters(line.provider.name, line.model)
+        if can.tools or not self.task.tools:
+            return counter
+        return Worded(counter, max(self.task.tools, key=len))
+
+    def _system(self, options: Options, can: Capabilities) -> Message | None:
+        """The instructions, with what a backend that lacks something is told in words."""
+        texts = [self.journal.system or ""]
+        if self.task.tools and not can.tools:
+            texts.append(instructions(tuple(self.task.tools.values()), options.tool_choice or "auto"))
+        said = "\n\n".join(text for text in texts if text)
+        return system(said) if said else None
 
     def _measured(self, line: Line, terms: Terms, desk: Desk) -> Flow[None]:
         """Ask the server for its window, once a prompt is so long that it matters."""
@@ -129,6 +163,38 @@ class Outfit:
         with suppress(AgentKitError):  # the request itself meets the same trouble, and says so
             learnt.window = yield from driven(line, provider.measure(line.model), Builder("window"), None)
         learnt.asked += learnt.window is None
+
+    def _told(self, line: Line, options: Options, terms: Terms, desk: Desk) -> Flow[Ledger | None]:
+        """What the server says of a prompt for which nothing but the margin of our count decides."""
+        told: Ledger | None = None
+        if not line.provider.capabilities(line.model).counts or not terms.needs_tokens:
+            return None
+        for _ in range(_MOST_COUNTED):
+            doubt = desk.doubt(terms, self.journal.history, told)
+            if doubt is None:
+                break
+            tokens = yield from self._counted(line, self._written(line, options, doubt.messages))
+            known = None if tokens is None else doubt.settled(tokens)
+            if known is None:
+                break
+            told = known
+        return told
+
+    def _counted(self, line: Line, request: ChatRequest) -> Flow[int | None]:
+        """Ask the server to count a request; where that fails, it is left alone with that for a while."""
+        provider, learnt = line.provider, line.learnt
+        now = yield from do(Now())
+        if not isinstance(provider, Counting) or now < learnt.counts_from:
+            return None
+        patience = min(line.timeouts.first_byte or _PATIENCE, _PATIENCE)
+        brief = evolve(line.timeouts, first_byte=patience, idle=patience, total=patience)
+        once = evolve(line, retry=RetryPolicy(max_attempts=1), timeouts=brief)
+        tokens: int | None = None
+        with suppress(AgentKitError):
+            tokens = yield from quiet(driven(once, provider.count(request), Builder("count"), None))
+        if tokens is None:
+            learnt.counts_from = now + _PAUSE
+        return tokens
 
     def _summary(self, line: Line, task: SummaryTask, terms: Terms) -> Flow[Summary | None]:
         """What the model says of what is left out; a request that is no part of the conversation, but is paid for."""
@@ -143,6 +209,8 @@ class Outfit:
             yield from quiet(answer_to(line, request, aside))
         aside.end()
         self.builder.spent += aside.spent
+        from agentkit._engine.plan.cut import cut
+
         summary = task.summary(cut(terms.counter, "".join(aside.text), task.max_tokens))
         if summary is not None:
             yield from write(self.journal, [Summarized(summary.upto, summary.text)])

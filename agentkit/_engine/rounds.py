@@ -6,9 +6,8 @@ from functools import partial
 from typing import TypeVar, cast
 
 from agentkit._engine.accumulate import Builder
-from agentkit._engine.exchange import deliver, exchange
+from agentkit._engine.exchange import Sieve, deliver, exchange
 from agentkit._engine.line import Line, persistent, reserved, whole
-from agentkit._engine.seam import Joint
 from agentkit.effects import Flow, Sleep, do
 from agentkit.errors import AgentKitError, ProtocolError
 from agentkit.errors import TimeoutError as LimitReached
@@ -21,7 +20,7 @@ _PAUSE, _MOST_PAUSES = 0.02, 1500
 
 
 def exchanged(
-    line: Line, provider: Exchanging, request: ChatRequest, builder: Builder, joint: Joint | None
+    line: Line, provider: Exchanging, request: ChatRequest, builder: Builder, joint: Sieve | None
 ) -> Flow[None]:
     """Fill `builder` with a reply of several requests.
 
@@ -60,7 +59,7 @@ def detected(line: Line, provider: Detecting, turn_id: str) -> Flow[Line]:
     return line.informed()
 
 
-def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Joint | None) -> Flow[T]:
+def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Sieve | None) -> Flow[T]:
     """Make the calls of `rounds`, keep and show its chunks, and return what it comes to."""
     total = _Total(line)
     answer: Answered | None = None
@@ -81,7 +80,7 @@ def driven(line: Line, rounds: Rounds[T], builder: Builder, joint: Joint | None)
 
 
 def _done(
-    line: Line, wanted: Chunk | Call | Wait, builder: Builder, joint: Joint | None, total: _Total
+    line: Line, wanted: Chunk | Call | Wait, builder: Builder, joint: Sieve | None, total: _Total
 ) -> Flow[Answered | None]:
     match wanted:
         case Call():

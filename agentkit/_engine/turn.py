@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial as partial_of
 
+from attrs import define, evolve
+
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.admission import admitted
 from agentkit._engine.answering import answered
@@ -17,9 +19,13 @@ from agentkit._engine.beginning import Task, begin
 from agentkit._engine.course import Course
 from agentkit._engine.ending import Ending, commit, nothing
 from agentkit._engine.journal import Journal, TurnState
-from agentkit.effects import Flow, Keep, Release, Stopped, do
+from agentkit._engine.toolround import Stage, Verdict, with_ids, worked
+from agentkit.effects import Flow, Keep, Release, Stopped, Supply, do
 from agentkit.errors import AgentKitError
 from agentkit.events import Reply, TextDelta, TurnFinished
+from agentkit.messages import Message
+from agentkit.store import Record, Replied
+from agentkit.usage import FinishReason
 
 
 def turn(task: Task, journal: Journal) -> Flow[Reply]:
@@ -67,38 +73,96 @@ def _told_again(reply: Reply) -> Flow[Ending]:
     return Ending(reply, None)
 
 
+@define
+class _Round:
+    """The reply under way: what came of it, and where it stands."""
+
+    builder: Builder
+    course: Course
+    reply: Message | None = None
+    """The whole of it, once its calls are being run."""
+
+
 def _answer(task: Task, journal: Journal, state: TurnState, name: str) -> Flow[Ending]:
-    """Let a backend answer, and commit what came of it."""
-    partial = state.running()
-    course = Course(task.continuation, task.options, state.asked.text, state.turn_id, journal.unfit)
-    builder = Builder(state.turn_id)
-    if partial is not None:
-        builder = Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning)
+    """Let a backend answer, run what it calls, and commit what came of it."""
+    stage = Stage(task, journal, state, name)
+    at = _round(stage, state.running())
     try:
-        return (yield from _asked(task, journal, state, builder, course, name))
+        return (yield from _asked(stage, at))
     except BaseException:
         # an interruption may hit any place, also the one between the last word and the commit
         if state.outcome is None and not journal.torn:
-            _ = yield from _committed(journal, partial_of(commit, journal, builder, course, name, stopped=True))
+            _ = yield from _committed(journal, partial_of(_commit, stage, at, stopped=True))
         raise
 
 
-def _asked(  # noqa: PLR0917 - made in one place
-    task: Task, journal: Journal, state: TurnState, builder: Builder, course: Course, name: str
-) -> Flow[Ending]:
+def _round(stage: Stage, partial: Message | None = None) -> _Round:
+    task, state = stage.task, stage.state
+    course = Course(task.continuation, task.options, state.asked.text, state.turn_id, stage.journal.unfit)
+    if partial is None:
+        return _Round(Builder(state.turn_id), course)
+    return _Round(Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning), course)
+
+
+def _asked(stage: Stage, at: _Round) -> Flow[Ending]:
     stopped = False
     error: AgentKitError | None = None
+    verdict: Verdict | None = None
     try:
-        for carried in builder.text:
+        for carried in at.builder.text:
             yield TextDelta(carried)
-        yield from do(Keep(builder))
-        yield from answered(task, journal, builder, course, resumed=state.resumed)
+        verdict = yield from _rounds(stage, at)
     except Stopped:
         stopped = True
     except AgentKitError as failure:
         error = failure
-    ended = partial_of(commit, journal, builder, course, name, stopped=stopped, error=error)
-    return (yield from _committed(journal, ended))
+    how = partial_of(_commit, stage, at, stopped=stopped, error=error, verdict=verdict)
+    return (yield from _committed(stage.journal, how))
+
+
+def _rounds(stage: Stage, at: _Round) -> Flow[Verdict | None]:
+    """Ask, run what is called, and ask again, until nothing is called any more or there is a reason to stop."""
+    state = stage.state
+    if stage.task.supply is not None:
+        stage.task = evolve(stage.task, tools=(yield from do(Supply(stage.task.supply))))
+    calls, before, resumed = state.open_calls(), list[Record](), state.resumed
+    while True:
+        if calls and stage.task.tools:
+            verdict = yield from worked(stage, calls, before)
+            if verdict is not None:
+                return verdict
+            free = evolve(stage.task.options, tool_choice=None)  # what was demanded has been done
+            stage.task, resumed = evolve(stage.task, options=free), False
+            fresh = _round(stage)
+            at.builder, at.course, at.reply = fresh.builder, fresh.course, None
+        yield from do(Keep(at.builder))
+        yield from answered(stage.task, stage.journal, at.builder, at.course, resumed=resumed)
+        if not stage.task.tools or not _is_calling(at):
+            return None
+        message = with_ids(at.builder.message(), state.messages)
+        calls = message.tool_calls
+        if not calls:
+            return None
+        at.reply, before = message, [Replied(state.turn_id, message, at.builder.spent)]
+        stage.journal.counted(at.builder.reported, message if len(at.builder.segments) == 1 else None)
+
+
+def _is_calling(at: _Round) -> bool:
+    """The reply is whole, and calls tools."""
+    return at.builder.called and at.course.stopped is None and at.builder.finish_reason is not FinishReason.FILTERED
+
+
+def _commit(
+    stage: Stage, at: _Round, *, stopped: bool, error: AgentKitError | None = None, verdict: Verdict | None = None
+) -> Flow[Ending]:
+    builder, state = at.builder, stage.state
+    if at.reply is not None and any(message is at.reply for message in state.messages):
+        builder = Builder(state.turn_id)  # the reply is in the journal already
+    ending = yield from commit(
+        stage.journal, builder, at.course, stage.name, stopped=stopped, error=error, verdict=verdict
+    )
+    errors = tuple(stage.tally.errors)
+    return evolve(ending, reply=evolve(ending.reply, tool_errors=errors)) if errors else ending
 
 
 def _committed(journal: Journal, ended: Callable[[], Flow[Ending]]) -> Flow[Ending]:

@@ -7,31 +7,36 @@ reply, close the answer, give the lease back) runs shielded from further cancell
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from agentkit._runtime.bench_aio import AsyncBench
 from agentkit._runtime.keeper import KEEPER
+from agentkit._runtime.loop import running_loop
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import AsyncAnswer, AsyncTransport
 from agentkit.effects import (
+    Abandon,
     Acquire,
     Append,
+    Await,
     Brake,
     Close,
     Divert,
     Effect,
     Interrupt,
     Keep,
+    Launch,
     Load,
     Look,
+    News,
     Now,
     Open,
     Read,
@@ -40,6 +45,7 @@ from agentkit.effects import (
     Settle,
     Sleep,
     Stopped,
+    Supply,
 )
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
@@ -47,17 +53,22 @@ from agentkit.provider import ResponseHead
 
 T = TypeVar("T")
 
+_FAREWELL, _GLANCE = 1.0, 0.002
+"""Seconds that cancelled tools may take to end, and between two looks at them."""
+
 
 class AsyncWorld:
     """The outside of one turn."""
 
-    __slots__ = ("_answer", "_reach", "_scope", "_session", "cancelled", "stopping")
+    __slots__ = ("_answer", "_bell", "_bench", "_reach", "_scope", "_session", "cancelled", "stopping")
 
     def __init__(self, reach: Callable[[int], AsyncTransport], session: Session) -> None:
         self._reach = reach
         self._session = session
         self._answer: AsyncAnswer | None = None
         self._scope: anyio.CancelScope | None = None
+        self._bench: AsyncBench | None = None
+        self._bell = Bell()
         self.cancelled: BaseException | None = None
         """The task was cancelled while the store was at work: to be told where the flow waits next."""
         self.stopping = False
@@ -86,10 +97,37 @@ class AsyncWorld:
                 return time.monotonic()
             case Keep() | Reserve() | Settle() | Brake():
                 return self._session.perform(effect)
+            case Supply() | Launch() | Await() | Abandon():
+                return await self._with_tools(effect)
             case _ if self._session.store.blocking:
                 return await self._in_store(effect)
             case _:
                 return self._session.perform(effect)
+
+    async def _with_tools(self, effect: Supply | Launch | Await | Abandon) -> Any:
+        self._bench = bench = self._bench or AsyncBench(self._bell.ring, running_loop())
+        match effect:
+            case Supply():
+                return await in_thread(effect.tools)
+            case Launch():
+                bench.launch(effect)
+                return time.monotonic()
+            case Await():
+                news = bench.take()
+                if not news:
+                    await self._stoppable(self._bell.heard, effect.timeout)
+                    news = bench.take()
+                return news, time.monotonic()
+            case Abandon():
+                return await self._abandoned(bench, effect)
+
+    async def _abandoned(self, bench: AsyncBench, effect: Abandon) -> Sequence[News]:
+        """Cancel tools, and give them a while to see it."""
+        news = bench.abandon(effect.places)
+        with anyio.move_on_after(_FAREWELL, shield=True):
+            while effect.places is None and not bench.is_quiet:
+                await anyio.sleep(_GLANCE)
+        return news
 
     async def _in_store(self, effect: Effect[Any]) -> Any:
         """All or nothing: a cancellation is kept until the store has answered, since what it did is not undone."""
@@ -108,8 +146,10 @@ class AsyncWorld:
     def perform_now(self, effect: Effect[Any]) -> Any:
         """The same without waiting, for a turn that was dropped; what would wait is refused."""
         match effect:
-            case Read() | Open() | Sleep() | Load():
+            case Read() | Open() | Sleep() | Load() | Supply() | Launch() | Await():
                 raise Stopped
+            case Abandon():
+                return [] if self._bench is None else self._bench.abandon(effect.places)
             case Close():
                 answer, self._answer = self._answer, None
                 if answer is not None:
@@ -161,20 +201,20 @@ async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
     raise AssertionError("a shield lets everything through")
 
 
-def _in_this_loop() -> Callable[[Callable[[], object]], None]:
-    """How another thread can have something called in the running event loop."""
-    trio = sys.modules.get("trio")
-    if trio is not None:
-        try:
-            return trio.lowlevel.current_trio_token().run_sync_soon  # type: ignore[no-any-return]
-        except RuntimeError:
-            pass
-    loop = asyncio.get_running_loop()
-    return lambda stop: _ignored(loop.call_soon_threadsafe(stop))
+class Bell:
+    """Wakes the turn that waits for its tools."""
 
+    def __init__(self) -> None:
+        self._rung = anyio.Event()
 
-def _ignored(_: object) -> None:
-    return None
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def heard(self, timeout: float | None) -> None:
+        """Wait until it rings, or rang since the last time."""
+        with anyio.move_on_after(timeout):
+            await self._rung.wait()
+            self._rung = anyio.Event()
 
 
 class AsyncTurn:
@@ -257,7 +297,7 @@ class AsyncTurn:
         steps, stop = self._steps, self._world.stop
         steps.begun = True
         steps.session.context = anyio.get_current_task().id
-        call = _in_this_loop()
+        call = running_loop().soon
 
         def interrupt() -> None:
             try:
@@ -322,7 +362,7 @@ class AsyncTurn:
             self._dropped.detach()
 
 
-_UNCANCELLED = (Acquire, Append, Brake, Close, Divert, Interrupt, Keep, Look, Release, Reserve, Settle)
+_UNCANCELLED = (Abandon, Acquire, Append, Brake, Close, Divert, Interrupt, Keep, Look, Release, Reserve, Settle)
 """What is done at once or to its end, whoever is cancelled."""
 
 

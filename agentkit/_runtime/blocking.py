@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from agentkit._runtime.bench import Bench
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import Answer, StopSignal, Transport
-from agentkit.effects import Close, Effect, Load, Now, Open, Read, Sleep, Stopped
+from agentkit.effects import Abandon, Await, Close, Effect, Launch, Load, News, Now, Open, Read, Sleep, Stopped, Supply
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.provider import ResponseHead
@@ -21,13 +22,16 @@ from agentkit.provider import ResponseHead
 class World:
     """The outside of one turn."""
 
-    __slots__ = ("_answer", "_reach", "_session", "_signal")
+    __slots__ = ("_answer", "_bench", "_news", "_reach", "_session", "_signal")
 
     def __init__(self, reach: Callable[[int], Transport], session: Session, signal: StopSignal) -> None:
         self._reach = reach
         self._session = session
         self._signal = signal
         self._answer: Answer | None = None
+        self._bench: Bench | None = None
+        self._news = threading.Event()
+        """The tools have something to say, or the turn is to stop."""
 
     def perform(self, effect: Effect[Any]) -> Any:
         match effect:
@@ -43,8 +47,33 @@ class World:
                 return effect.counter.text("")
             case Now():
                 return time.monotonic()
+            case Supply() | Launch() | Await() | Abandon():
+                return self._with_tools(effect)
             case _:
                 return self._session.perform(effect)
+
+    def _with_tools(self, effect: Supply | Launch | Await | Abandon) -> Any:
+        self._bench = bench = self._bench or Bench(self._news.set)
+        match effect:
+            case Supply():
+                return effect.tools()
+            case Launch():
+                bench.launch(effect)
+                return time.monotonic()
+            case Await():
+                return bench.take() or self._heard(bench, effect.timeout), time.monotonic()
+            case Abandon():
+                return bench.abandon(effect.places)
+
+    def _heard(self, bench: Bench, timeout: float | None) -> Sequence[News]:
+        self._signal.guard(self._news.set)
+        try:
+            self._news.wait(timeout)
+        finally:
+            self._signal.guard(None)
+        self._signal.check()
+        self._news.clear()
+        return bench.take()
 
     def _open(self, effect: Open) -> tuple[ResponseHead, float]:
         self._signal.check()

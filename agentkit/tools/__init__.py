@@ -1,18 +1,19 @@
 """Tools: what the model can call, and the texts that pass between it and them. Pure; nothing here runs by itself.
 
 `_hints` and `_classes` read hints into the shapes of `_shapes`, with `_docs`, `_leaves` and `_foreign`; `_schema` and
-`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_answers` and `_results` what
-the model is told of a call. The protocol for backends without tools is in `_prompted`, `_call_reader`,
-`_written_calls` and `_prompted_decoder`.
+`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_given` makes tools of schemas
+from elsewhere, `_answers` and `_results` hold what the model is told of a call. The protocol for backends without tools
+is in `_prompted`, `_call_reader`, `_written_calls` and `_prompted_chunks`.
 """
 
 from __future__ import annotations
 
-from agentkit.tools._answers import AnyTool, ToolSource, gather, prepare, raised, returned
+from agentkit.tools._answers import AnyTool, NamedSource, ToolSource, gather, prepare, raised, returned
 from agentkit.tools._define import tool
 from agentkit.tools._errors import InvalidArguments, Problem
+from agentkit.tools._given import Given, fit_name, tool_of_schema
 from agentkit.tools._prompted import as_text, instructions
-from agentkit.tools._prompted_decoder import PromptedDecoder
+from agentkit.tools._prompted_chunks import PromptedCalls
 from agentkit.tools._results import cleaned, explain, limited, text_of
 from agentkit.tools._tool import Approval, Approve, BoundCall, Rerun, Tool, ToolContext
 
@@ -21,9 +22,11 @@ __all__ = [
     "Approval",
     "Approve",
     "BoundCall",
+    "Given",
     "InvalidArguments",
+    "NamedSource",
     "Problem",
-    "PromptedDecoder",
+    "PromptedCalls",
     "Rerun",
     "Tool",
     "ToolContext",
@@ -31,6 +34,7 @@ __all__ = [
     "as_text",
     "cleaned",
     "explain",
+    "fit_name",
     "gather",
     "instructions",
     "limited",
@@ -39,4 +43,5 @@ __all__ = [
     "returned",
     "text_of",
     "tool",
+    "tool_of_schema",
 ]

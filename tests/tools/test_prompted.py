@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agentkit.events import Notice, ReasoningDelta, TextDelta
 from agentkit.messages import Message, Text, ToolCall, ToolResult, assistant, system, user
 from agentkit.provider import CallDelta, Chunk, Details, Finish
-from agentkit.tools import PromptedDecoder, as_text, instructions, prepare, tool
+from agentkit.tools import PromptedCalls, as_text, instructions, prepare, tool
 from agentkit.tools._call_reader import INVENTED, CallReader
 from agentkit.tools._prompted import call_json
 from agentkit.tools._written_calls import NAMELESS, JsonEnd
@@ -261,25 +261,12 @@ def test_what_is_rendered_is_read_again(said: str, given_: list[dict[str, Any]])
     assert (text.strip(), notices) == (said.strip(), 0)
 
 
-# --- the decoder
-
-
-class Answer:
-    """A decoder that says what it was given."""
-
-    def __init__(self, chunks: Sequence[Chunk], last: Sequence[Chunk]) -> None:
-        self._chunks, self._last = chunks, last
-
-    def feed(self, data: bytes, /) -> Sequence[Chunk]:
-        return self._chunks
-
-    def close(self) -> Sequence[Chunk]:
-        return self._last
+# --- the chunks
 
 
 def decoded(chunks: Sequence[Chunk], *last: Chunk) -> list[Chunk]:
-    decoder = PromptedDecoder(Answer(chunks, last), NAMES)
-    return [*decoder.feed(b""), *decoder.close()]
+    calls = PromptedCalls(NAMES)
+    return [passed for chunk in (*chunks, *last) for passed in calls.pass_on(chunk)]
 
 
 def test_a_reply_with_calls_ends_for_them() -> None:

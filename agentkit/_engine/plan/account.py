@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from agentkit._engine.plan.ledger import Held
 from agentkit._engine.plan.outline import NOTHING, Outline, sum_of
 from agentkit._engine.plan.selection import Selection
-from agentkit._engine.plan.terms import PlanState, Terms
+from agentkit._engine.plan.state import PlanState
+from agentkit._engine.plan.terms import Terms
 from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, PortionName, Shortened
-from agentkit.tokens import TokenCount, cost
+from agentkit.tokens import TokenCount, cost, live_from
 
 
 def account(terms: Terms, state: PlanState, tokens: TokenCount, before: PlanState | None) -> Manifest:
@@ -25,7 +26,7 @@ def account(terms: Terms, state: PlanState, tokens: TokenCount, before: PlanStat
         history=len(outline.history),
         sent=len(state.sent),
         excluded=tuple(_excluded(outline, selection)),
-        shortened=tuple(_shortened(outline, held)),
+        shortened=(*_shortened(outline, held), *_reduced(terms, len(outline.history))),
         shared=shared,
         shared_tokens=0 if before is None else _tokens_of(before, state, shared),
     )
@@ -61,9 +62,17 @@ def _shortened(outline: Outline, held: Held) -> Iterator[Shortened]:
             yield Shortened(outline[place].source, outline.sum(place, place + 1).tokens, cut.cost.tokens)
 
 
+def _reduced(terms: Terms, place: int) -> Iterator[Shortened]:
+    """The reply under way, where only a part of it goes along; what all of it comes to follows from its length."""
+    if terms.reduced is not None:
+        sent = terms.extra[0]
+        after = cost(terms.counter, sent, live=live_from(terms.extra) == 0)
+        yield Shortened(place, after * len(terms.reduced.text) // max(1, len(sent.text)), after)
+
+
 def _shared(before: PlanState, now: PlanState) -> int:
     """How many messages at the beginning are the same in both requests, and cost the same."""
-    if before.definitions.tokens != now.definitions.tokens or not before.terms.comparable(now.terms):
+    if before.definitions != now.definitions or not before.terms.comparable(now.terms):
         return 0
     same_turn = before.outline.last_group() == now.outline.last_group()
     low, high = 0, min(len(before.sent) if same_turn else before.settled, len(now.sent))

@@ -70,6 +70,7 @@ class Scales:
     policy: ContextPolicy
     fixed: Sum
     """What goes along besides the history."""
+    given: tuple[object, ...] = ()
     live: bool = True
     """Thinking of the turn under way counts."""
     room: int | None
@@ -86,13 +87,13 @@ class Scales:
         """What a request with this selection comes to."""
         spans = selection.spans(len(self.outline))
         live = live_sum(self.outline, spans, self.outline.counter.margin) if self.live else NOTHING
-        held = Held(spans=spans, cuts=selection.cuts, fixed=self.fixed, live=live)
+        held = Held(spans=spans, cuts=selection.cuts, fixed=self.fixed, given=self.given, live=live)
         own = sum_of_spans(self.outline, spans, {})
         tokens = self.ledger.estimate(self.outline, held)
         if self.hard:
             beyond = -self.ledger.doubt(self.outline, held, self.unseen)
         else:
-            beyond = 0 if tokens.kind == "anchored" else self.unseen
+            beyond = 0 if tokens.kind in ("anchored", "server") else self.unseen
         return Weight(held, tokens, own.messages, own.questions, beyond)
 
     def load(self, selection: Selection) -> Marks:

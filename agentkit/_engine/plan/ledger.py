@@ -32,8 +32,14 @@ class Held:
     cuts: Mapping[int, Cut] = field(factory=dict[int, Cut])
     fixed: Sum = NOTHING
     """The template, the instructions, the tools, and messages that are not of the history."""
+    given: tuple[object, ...] = ()
+    """What these are: two that cost the same by our count need not cost the same."""
     live: Sum = NOTHING
     """What thinking adds that counts in this turn only."""
+
+    def is_around_the_same(self, other: Held) -> bool:
+        """What goes along besides the rows is the same."""
+        return self.fixed == other.fixed and self.live == other.live and self.given == other.given
 
     def sum(self, outline: Outline) -> Sum:
         """The whole of it, by the counter alone."""
@@ -82,6 +88,8 @@ class Ledger:
         removed = self._changes(outline, self.held, held)
         frame = self.frame
         value = self.reported + added.tokens - removed.tokens + frame * added.unknown
+        if added == removed == _Known():
+            return TokenCount(self.reported, "server")
         slack = 0 if self.agreed else _SLACK
         margin = added.margin + removed.margin + slack * removed.unknown + (slack - min(frame, 0)) * added.unknown
         return TokenCount(value, "anchored", margin)
@@ -157,7 +165,7 @@ class Ledger:
     def _grown_by(self, held: Held) -> Span | None:
         """The rows by which this is more than what was counted last, where that is the only difference."""
         before = self.held
-        if before is None or (before.fixed, before.live, before.cuts) != (held.fixed, held.live, held.cuts):
+        if before is None or not before.is_around_the_same(held) or before.cuts != held.cuts:
             return None
         if any(difference(before.spans, held.spans)):
             return None
@@ -169,7 +177,7 @@ class Ledger:
         spans = list(difference(held.spans, other.spans))
         spans += [(place, place + 1) for place in _recut(held, other) if not _inside(place, spans)]
         known = self._known(outline, spans, held.cuts)
-        if held.fixed == other.fixed and held.live == other.live:
+        if held.is_around_the_same(other):
             return known
         extra = held.fixed.plus(held.live)
         return _Known(known.tokens + extra.tokens, known.margin + extra.margin, known.unknown)

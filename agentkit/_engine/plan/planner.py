@@ -15,8 +15,9 @@ from agentkit._engine.plan.ledger import Ledger
 from agentkit._engine.plan.outline import Outline
 from agentkit._engine.plan.selection import Selection, messages_of
 from agentkit._engine.plan.squeeze import squeeze
-from agentkit._engine.plan.summary import ASKED, SummaryTask, apply_summary, to_summarize
-from agentkit._engine.plan.terms import PlanState, Terms, carried, definitions_of, fixed_sum
+from agentkit._engine.plan.state import PlanState, carried, definitions_of, fixed_sum
+from agentkit._engine.plan.summary import SummaryTask, apply_summary, to_summarize
+from agentkit._engine.plan.terms import ASKED, Terms
 from agentkit.errors import ContextOverflow
 from agentkit.manifest import Manifest
 from agentkit.messages import Message
@@ -39,17 +40,16 @@ class Plan:
     """A summary to ask for before this is sent; with it, one plans again from the state before."""
 
 
-def plan(terms: Terms, history: History, state: PlanState | None = None) -> Plan:
-    """The plan for the next request.
+def plan(terms: Terms, history: History, state: PlanState | None = None, told: Ledger | None = None) -> Plan:
+    """The plan for the next request; `told`: with what the server has said of it meanwhile.
 
     Raises:
         ContextOverflow: what cannot be left out does not fit.
         InvalidInput: the policy's function failed.
     """
-    terms = _settled(terms, history, state)
-    scales, before = _beginning(terms, history, state)
+    terms, scales, before = beginning(terms, history, state, told)
     selection, weight = _made_to_fit(terms, scales, before)
-    sent = _arranged(terms, messages_of(scales.outline, selection))
+    sent = arranged(terms, messages_of(scales.outline, selection))
     made = PlanState(
         terms=terms,
         outline=scales.outline,
@@ -79,8 +79,7 @@ def left(terms: Terms, history: History, state: PlanState | None = None) -> int 
     room = terms.room
     if room is None:
         return None
-    terms = _settled(terms, history, state)
-    scales, _ = _beginning(terms, history, state)
+    terms, scales, _ = beginning(terms, history, state)
     loose = (span for spans, stays in groups_of(scales.outline, Selection()) if not stays for span in spans)
     least = scales.load(Selection().without(loose, "window")).tokens or 0
     return max(room - least, (room - scales.fixed.upper) // 2)
@@ -115,24 +114,33 @@ def _settled(terms: Terms, history: History, state: PlanState | None) -> Terms:
     return terms
 
 
-def _beginning(terms: Terms, history: History, state: PlanState | None) -> tuple[Scales, Selection]:
-    """Where this plan begins: the history counted, and what was left out before, as far as that still holds."""
+def beginning(
+    terms: Terms, history: History, state: PlanState | None, told: Ledger | None = None
+) -> tuple[Terms, Scales, Selection]:
+    """Where a plan begins: the history counted, and what was left out before, as far as that still holds."""
+    terms = _settled(terms, history, state)
     if state is None:
-        scales = _scales(terms, Outline.of(terms.counter, history), Ledger(), state)
+        scales = _scales(terms, Outline.of(terms.counter, history), told or Ledger(), state)
         selection = Selection()
     else:
         known = state.outline if state.terms.counter == terms.counter else Outline(terms.counter)
         kept = state.outline.kept(history)
         changed = kept < len(state.outline)
         outline = known.following(history)
-        ledger = carried(state, outline) if state.terms.comparable(terms) else Ledger()
-        scales = _scales(terms, outline, ledger.within(kept) if changed else ledger, state)
+        scales = _scales(terms, outline, told or _ledger(terms, outline, state, kept), state)
         selection = state.selection.within(min(kept, outline.last_group())) if changed else state.selection
         selection = _looser(scales, selection, state, changed=changed)
     summary = terms.summary
     if summary is not None and (state is None or selection is not state.selection or state.terms.summary != summary):
         selection = apply_summary(scales.outline, selection, summary.upto)
-    return scales, selection
+    return terms, scales, selection
+
+
+def _ledger(terms: Terms, outline: Outline, state: PlanState, kept: int) -> Ledger:
+    if not state.terms.comparable(terms):
+        return Ledger()
+    ledger = carried(state, outline)
+    return ledger.within(kept) if kept < len(state.outline) else ledger
 
 
 def _looser(scales: Scales, selection: Selection, state: PlanState, *, changed: bool) -> Selection:
@@ -150,6 +158,7 @@ def _scales(terms: Terms, outline: Outline, ledger: Ledger, state: PlanState | N
         ledger=ledger,
         policy=terms.policy,
         fixed=fixed_sum(terms, definitions_of(terms, outline, state)),
+        given=terms.given,
         live=not terms.moves_on,
         room=terms.room,
         pairs=terms.pairs,
@@ -158,7 +167,7 @@ def _scales(terms: Terms, outline: Outline, ledger: Ledger, state: PlanState | N
     )
 
 
-def _arranged(terms: Terms, body: list[Message]) -> tuple[Message, ...]:
+def arranged(terms: Terms, body: list[Message]) -> tuple[Message, ...]:
     """The messages in their order: all of the system's first, then the summary, the history, and what comes after."""
     first = next((place for place, message in enumerate(body) if message.role != "system"), len(body))
     body[first:first] = () if terms.summary is None else terms.summary.messages
@@ -174,7 +183,7 @@ def _task(terms: Terms, scales: Scales, before: Selection, after: Selection) -> 
     if found is None:
         return None
     upto, block = found
-    messages = _arranged(evolve(terms, extra=()), messages_of(scales.outline, block))
+    messages = arranged(evolve(terms, extra=()), messages_of(scales.outline, block))
     return SummaryTask(upto=upto, messages=(*messages, ASKED), max_tokens=terms.policy.summary_tokens)
 
 

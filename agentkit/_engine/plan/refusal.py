@@ -5,11 +5,9 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from agentkit._engine.plan.planner import Plan
-from agentkit._engine.plan.terms import PlanState, Terms
+from agentkit._engine.plan.state import PlanState
+from agentkit._engine.plan.terms import LESS, Terms
 from agentkit.errors import ContextOverflow
-
-LESS = 3, 4
-"""The next prompt comes to at most three quarters of the one that was refused."""
 
 
 @frozen(kw_only=True)

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import Factory, field, frozen
+from attrs import frozen
 
 from agentkit._engine.plan.fit import Marks, Scales, groups_of, least
 from agentkit._engine.plan.outline import Outline, sum_of
 from agentkit._engine.plan.selection import Selection, difference
-from agentkit.messages import Message, assistant, user
-
-ASKED = user(
-    "Summarize our conversation up to here, for yourself: you will go on with the summary in place of the messages. "
-    "Keep names, numbers, decisions, open questions and what I asked you to remember. Answer with the summary alone."
-)
-
-
-def _pair(summary: Summary) -> tuple[Message, Message]:
-    return ASKED, assistant(summary.text)
-
-
-@frozen
-class Summary:
-    """What the messages of the history before `upto` come to."""
-
-    upto: int
-    text: str
-    messages: tuple[Message, Message] = field(default=Factory(_pair, takes_self=True), init=False, eq=False, repr=False)
-    """How it goes along: as it came about, a question and its answer, so that it has no more weight than these."""
+from agentkit._engine.plan.terms import ASKED, Summary
+from agentkit.messages import Message
 
 
 @frozen(kw_only=True)

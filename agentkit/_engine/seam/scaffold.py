@@ -13,7 +13,6 @@ _GO_ON = (
     "this. If it stopped inside a code block, a table or a JSON document, go on inside it without opening it again. "
 )
 _STEP = 4
-_OPEN = "<|"
 
 
 def echo_quote(text: str) -> str | None:
@@ -55,22 +54,6 @@ def plain_instruction() -> str:
         f"{_GO_ON}Write only what comes next, from the very next character on, even where that is the middle of a word "
         "or a space; repeat nothing."
     )
-
-
-def raw_prompt(rendered: str, *, text: str, reasoning: str = "") -> str:
-    """A harmony conversation, rendered up to the reply, with the reply left open at its end.
-
-    Without text yet, the thinking is what goes on. What looks like a control word within the reply cannot act as one.
-    """
-    thought = f"<|start|>assistant<|channel|>analysis<|message|>{_defused(reasoning)}"
-    if not text:
-        return rendered + thought
-    said = f"<|start|>assistant<|channel|>final<|message|>{_defused(text)}"
-    return rendered + (f"{thought}<|end|>" if reasoning else "") + said
-
-
-def _defused(text: str) -> str:
-    return text.replace(_OPEN, "<\u200b|")
 
 
 def _beginning(window: str, start: int) -> int:

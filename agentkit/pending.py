@@ -1,0 +1,78 @@
+"""Calls that wait for a decision of the user, in both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from agentkit._engine.deciding import Decision
+from agentkit.errors import InvalidInput
+from agentkit.messages import ToolCall, ToolResult
+from agentkit.store import Decided
+from agentkit.tools import returned
+
+MAX_ANSWER = 1_000_000
+REFUSED = "The user has refused this call, so it was not run."
+
+
+def to_run(call: ToolCall, arguments: Mapping[str, Any] | None) -> Decision:
+    """The call is to be run, with other arguments where some are given."""
+    if arguments is not None and not isinstance(arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInput(f"arguments must be a mapping of names to values, not {arguments!r:.80}")
+    if arguments is None and call.broken:
+        raise InvalidInput(f"the arguments of the call {call.id!r} cannot be read: give others, or refuse it")
+    return lambda turn_id: Decided(turn_id, call.id, None if arguments is None else dict(arguments))
+
+
+def to_refuse(call: ToolCall, reason: str) -> Decision:
+    """The model is told that the user does not want it, and why."""
+    result = ToolResult(call.id, f"{REFUSED} They say: {reason}" if reason.strip() else REFUSED, is_error=True)
+    return lambda turn_id: Decided(turn_id, call.id, answer=result)
+
+
+def to_answer(call: ToolCall, value: object) -> Decision:
+    """The model is given this as the result."""
+    result = returned(call.id, value, most=MAX_ANSWER)
+    return lambda turn_id: Decided(turn_id, call.id, answer=result)
+
+
+@frozen
+class PendingCall:
+    """A call that is not run before somebody decides. What was decided is stored; `resume()` acts upon it."""
+
+    call: ToolCall
+    _decide: Callable[[ToolCall, Decision], None] = field(repr=False, alias="decide")
+
+    def approve(self, *, arguments: Mapping[str, Any] | None = None) -> None:
+        """Run it, with other arguments where some are given; the model is told of those."""
+        self._decide(self.call, to_run(self.call, arguments))
+
+    def reject(self, reason: str = "") -> None:
+        """Do not run it, and tell the model why."""
+        self._decide(self.call, to_refuse(self.call, reason))
+
+    def answer(self, result: object) -> None:
+        """Give the model this result in its place."""
+        self._decide(self.call, to_answer(self.call, result))
+
+
+@frozen
+class AsyncPendingCall:
+    """A call that is not run before somebody decides. What was decided is stored; `resume()` acts upon it."""
+
+    call: ToolCall
+    _decide: Callable[[ToolCall, Decision], Awaitable[None]] = field(repr=False, alias="decide")
+
+    async def approve(self, *, arguments: Mapping[str, Any] | None = None) -> None:
+        """Run it, with other arguments where some are given; the model is told of those."""
+        await self._decide(self.call, to_run(self.call, arguments))
+
+    async def reject(self, reason: str = "") -> None:
+        """Do not run it, and tell the model why."""
+        await self._decide(self.call, to_refuse(self.call, reason))
+
+    async def answer(self, result: object) -> None:
+        """Give the model this result in its place."""
+        await self._decide(self.call, to_answer(self.call, result))
