@@ -167,6 +167,14 @@ class OpenAIChat:
         verdict = yield from asked(self.base_url, self.headers_for("application/json"))
         return verdict.window(model)
 
+    def count(self, request: ChatRequest, /) -> Rounds[int | None]:
+        """Ask the server how many tokens the prompt of this request is, where it counts."""
+        if not self.capabilities(request.model).counts:
+            return None
+        from agentkit.providers.counting import count_of
+
+        return (yield from count_of(self.name, self.encode(request)))
+
     def adapted(self, model: str, error: ProviderError, /) -> tuple[Provider, str] | None:
         """The provider that does without what the server has just refused, and what that is."""
         found = without(self.dialect, model, error)

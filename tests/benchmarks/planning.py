@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from agentkit._engine.history import History
 from agentkit._engine.plan.planner import plan
-from agentkit._engine.plan.terms import Terms, answered
+from agentkit._engine.plan.state import answered
+from agentkit._engine.plan.terms import Terms
 from agentkit.counters import counter_for, warm
 from agentkit.messages import assistant, system, user
 from agentkit.usage import Usage

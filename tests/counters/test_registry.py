@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.counters import ChatMLCounter, HarmonyCounter, PlainCounter, counter_for, counter_from_file, remote, warm
+from agentkit.counters import ChatMLCounter, HarmonyCounter, PlainCounter, counter_for, counter_from_file, warm
 from agentkit.counters._chatml import QWEN_25
 from agentkit.counters._harmony import ANY, OBJECTS, REFERENCE, TEXTS
 from agentkit.counters._packed import O200K, QWEN, as_tiktoken, read
 from agentkit.errors import InvalidInput, NotConfigured
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.provider import ChatRequest
-from agentkit.providers import get_provider, provider_names
+from agentkit.providers import counting, get_provider, provider_names
 from agentkit.tokens import count_prompt
 
 # --- the table
@@ -176,7 +176,7 @@ def test_a_missing_file_is_refused(tmp_path):
 def asked(backend, model="gpt-oss-20b", **extra):
     provider = get_provider(backend, base_url="http://localhost:9/v1", api_key="k")
     chat = provider.encode(ChatRequest(model=model, messages=[user("Zürich?")], **extra))
-    return chat, remote.count_request(backend, chat)
+    return chat, counting.count_request(backend, chat)
 
 
 def test_llamacpp_is_asked_with_the_chat_itself():
@@ -186,7 +186,7 @@ def test_llamacpp_is_asked_with_the_chat_itself():
     assert "stream" not in sent
     assert sent["messages"] == wanted["messages"]
     assert dict(request.headers)["authorization"] == "Bearer k"
-    assert remote.counted(b'{"object": "response.input_tokens", "input_tokens": 71}') == 71
+    assert counting.counted(b'{"object": "response.input_tokens", "input_tokens": 71}') == 71
 
 
 @pytest.mark.parametrize("backend", ["vllm", "sglang"])
@@ -195,18 +195,18 @@ def test_vllm_and_sglang_tokenize(backend):
     assert request.url == "http://localhost:9/tokenize"
     assert set(json.loads(request.body)) == {"model", "messages", "add_generation_prompt"}
     assert dict(request.headers)["accept"] == "application/json"
-    assert remote.counted(b'{"count": 68, "max_model_len": 8192, "tokens": [1]}') == 68
-    assert remote.served_window(b'{"count": 68, "max_model_len": 8192}') == 8192
+    assert counting.counted(b'{"count": 68, "max_model_len": 8192, "tokens": [1]}') == 68
+    assert counting.served_window(b'{"count": 68, "max_model_len": 8192}') == 8192
 
 
 def test_older_llamacpp_renders_first():
     chat, _ = asked("llamacpp")
-    assert remote.template_request(chat).url == "http://localhost:9/apply-template"
-    request = remote.tokenize_request(chat, b'{"prompt": "<|start|>Hi"}')
+    assert counting.template_request(chat).url == "http://localhost:9/apply-template"
+    request = counting.tokenize_request(chat, b'{"prompt": "<|start|>Hi"}')
     assert request.url == "http://localhost:9/tokenize"
     assert json.loads(request.body) == {"content": "<|start|>Hi", "add_special": True, "parse_special": True}
-    assert remote.counted(b'{"tokens": [1, 2, 3]}') == 3
-    assert remote.tokenize_request(chat, b'{"error": "no"}') is None
+    assert counting.counted(b'{"tokens": [1, 2, 3]}') == 3
+    assert counting.tokenize_request(chat, b'{"error": "no"}') is None
 
 
 def test_other_backends_do_not_count():
@@ -215,8 +215,8 @@ def test_other_backends_do_not_count():
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"count": "many"}', b"[" * 100_000])
 def test_an_answer_without_a_count_says_nothing(body):
-    assert remote.counted(body) is None
-    assert remote.served_window(body) is None
+    assert counting.counted(body) is None
+    assert counting.served_window(body) is None
 
 
 # --- the package

@@ -71,7 +71,7 @@ def test_the_usage_of_the_backend_is_kept_and_a_missing_one_is_estimated() -> No
     first = stage.run(turn(task(), journal))
     second = stage.run(turn(task(turn_id="t2"), journal))
     assert first.usage == Usage(7, 2, requests=1)
-    assert second.usage == Usage(17, 1, requests=1, estimated=True)
+    assert second.usage == Usage(19, 1, requests=1, estimated=True)
     assert journal.usage == first.usage + second.usage
 
 

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from agentkit._engine.history import History
 from agentkit._engine.plan.planner import Plan, plan
-from agentkit._engine.plan.terms import PlanState, Terms, answered
+from agentkit._engine.plan.state import PlanState, answered
+from agentkit._engine.plan.terms import Terms
 from agentkit.counters._packed import QWEN
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.tokens import CountKind, TokenCounter, ToolShape

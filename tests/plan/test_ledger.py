@@ -8,7 +8,8 @@ from agentkit._engine.plan.ledger import Held, Ledger
 from agentkit._engine.plan.outline import Outline, Sum, sum_of
 from agentkit._engine.plan.planner import plan
 from agentkit._engine.plan.selection import Cut, difference
-from agentkit._engine.plan.terms import Terms, answered, carried
+from agentkit._engine.plan.state import answered, carried
+from agentkit._engine.plan.terms import Terms
 from agentkit.messages import Message, Reasoning, Text, assistant, user
 from agentkit.usage import Usage
 from tests.plan.counting import Words, history
@@ -34,8 +35,9 @@ def told(*counts: tuple[int, int]) -> Ledger:
 def test_an_anchor_and_what_is_new() -> None:
     ledger = told((5, 170))
     assert ledger.estimate(OUTLINE, held((0, 5))).value == 170
-    assert ledger.estimate(OUTLINE, held((0, 5))).kind == "anchored"
+    assert ledger.estimate(OUTLINE, held((0, 5))).kind == "server", "it is what was counted"
     more = ledger.estimate(OUTLINE, held((0, 7)))
+    assert more.kind == "anchored"
     assert (more.value, more.margin) == (170 + 28, 2 * 2 + 2 * 4)
     less = ledger.estimate(OUTLINE, held((1, 5)))
     assert (less.value, less.margin) == (170 - 14, 2 + 4)

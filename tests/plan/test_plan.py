@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agentkit._engine.history import History, repair
 from agentkit._engine.plan.outline import Outline
 from agentkit._engine.plan.planner import Plan, plan
-from agentkit._engine.plan.terms import Terms, answered
+from agentkit._engine.plan.state import answered
+from agentkit._engine.plan.terms import Terms
 from agentkit.context import POLICIES, ContextPolicy
 from agentkit.errors import ContextOverflow
 from agentkit.messages import Message, Reasoning, Text, system, user
@@ -80,9 +81,9 @@ def check(terms: Terms, past: History, made: Plan, squeezed: AbstractSet[int] = 
 
 def _fits(terms: Terms, made: Plan) -> None:
     counted = count_prompt(terms.counter, made.messages, tools=terms.tools)
-    assert made.manifest.tokens.kind == "anchored" or made.manifest.tokens.value == counted.value
+    anchored = made.manifest.tokens.kind in ("anchored", "server")
+    assert anchored or made.manifest.tokens.value == counted.value
     if terms.room is not None:
-        anchored = made.manifest.tokens.kind == "anchored"
         doubt = made.state.ledger.doubt(made.state.outline, made.state.held, terms.unseen)
         beyond = doubt if anchored else terms.unseen
         assert made.manifest.tokens.upper - beyond <= terms.room

@@ -10,8 +10,8 @@ from attrs import evolve
 
 from agentkit._engine.history import UNANSWERED, History
 from agentkit._engine.plan.planner import Plan, plan
-from agentkit._engine.plan.summary import ASKED, Summary
-from agentkit._engine.plan.terms import Terms, answered
+from agentkit._engine.plan.state import answered
+from agentkit._engine.plan.terms import ASKED, Summary, Terms
 from agentkit.context import ContextPolicy, Group, pin
 from agentkit.errors import ContextOverflow, InvalidInput
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user

@@ -29,7 +29,6 @@ from agentkit import (
     assistant,
     user,
 )
-from agentkit.counters import remote
 from agentkit.messages import Message, Reasoning
 from agentkit.provider import (
     CallDelta,
@@ -44,7 +43,7 @@ from agentkit.provider import (
     ResponseHead,
     UsageReport,
 )
-from agentkit.providers import get_provider, provider_names
+from agentkit.providers import counting, get_provider, provider_names
 from agentkit.providers.pixigpt_threads import PixiThreads
 from agentkit.sim import SimServer, Simulator
 from agentkit.sim.profiles import PROFILES
@@ -194,16 +193,16 @@ def test_whether_a_server_counts_what_is_not_yet_sent(single: Subject) -> None:
         body = simulator.handle(wire.method, path, dict(wire.headers), wire.body).body
         return b"".join(item for item in body if isinstance(item, bytes))
 
-    wire = remote.count_request(single.backend, chat)
+    wire = counting.count_request(single.backend, chat)
     assert (wire is not None) is single.can.counts
     if wire is None:
         return
-    counted = remote.counted(answer(wire))
+    counted = counting.counted(answer(wire))
     if counted is None:
         assert single.profile == "llamacpp-2025"
-        rendered = remote.tokenize_request(chat, answer(remote.template_request(chat)))
+        rendered = counting.tokenize_request(chat, answer(counting.template_request(chat)))
         assert rendered is not None
-        counted = remote.counted(answer(rendered))
+        counted = counting.counted(answer(rendered))
     assert counted is not None
     assert counted > 0
 

@@ -12,14 +12,30 @@ from typing import Any, Literal, TypeAlias, assert_never, cast
 
 from attrs import evolve
 
-from agentkit.provider import HTTPRequest
+from agentkit.provider import HTTPRequest, Rounds, ask
 
 Way: TypeAlias = Literal["input_tokens", "tokenize"]
 
 WAYS: Mapping[str, Way] = {"llamacpp": "input_tokens", "vllm": "tokenize", "sglang": "tokenize"}
 """Backends that count a chat, and by which call. vLLM before 0.24 counts gpt-oss by the template, some tokens off."""
 _ASKED = ("model", "messages", "tools", "chat_template_kwargs")
+_OK, _MISSING = 200, (404, 405, 501)
 _CHAT = "/chat/completions"
+
+
+def count_of(backend: str, chat: HTTPRequest) -> Rounds[int | None]:
+    """Ask the server how many tokens `chat` is; None where it does not say."""
+    wire = count_request(backend, chat)
+    if wire is None:
+        return None
+    answer = yield from ask(wire, refusals=True)
+    if answer.head.status in _MISSING and WAYS[backend] == "input_tokens":
+        rendered = yield from ask(template_request(chat))
+        second = tokenize_request(chat, rendered.body)
+        if second is None:
+            return None
+        answer = yield from ask(second, refusals=True)
+    return counted(answer.body) if answer.head.status == _OK else None
 
 
 def count_request(backend: str, chat: HTTPRequest) -> HTTPRequest | None:
