@@ -46,9 +46,12 @@ _HOMES = {
     ),
     "agentkit.continuation": ("Continuation", "Progress"),
     "agentkit.events": (
+        "ApprovalNeeded",
         "Continuing",
+        "Correcting",
         "Event",
         "Notice",
+        "PartialValue",
         "ReasoningDelta",
         "Reply",
         "Retrying",
@@ -56,6 +59,7 @@ _HOMES = {
         "TextDelta",
         "ToolCallFinished",
         "ToolCallStarted",
+        "ToolProgress",
         "Trimmed",
         "TurnFinished",
     ),
@@ -74,6 +78,9 @@ _HOMES = {
         "user",
     ),
     "agentkit.options": ("Fallback", "Limits", "Options", "RetryPolicy", "Timeouts"),
+    "agentkit.pending": ("AsyncPendingCall", "PendingCall"),
+    "agentkit.tools": ("Tool", "ToolContext", "tool"),
+    "agentkit.tooluse": ("ToolUse",),
     "agentkit.usage": ("FinishReason", "Outcome", "Usage"),
     "agentkit.writing": ("WriteProgress", "Written"),
 }
@@ -133,9 +140,12 @@ if TYPE_CHECKING:
     from agentkit.errors import ToolError as ToolError
     from agentkit.errors import TransportError as TransportError
     from agentkit.errors import Unsupported as Unsupported
+    from agentkit.events import ApprovalNeeded as ApprovalNeeded
     from agentkit.events import Continuing as Continuing
+    from agentkit.events import Correcting as Correcting
     from agentkit.events import Event as Event
     from agentkit.events import Notice as Notice
+    from agentkit.events import PartialValue as PartialValue
     from agentkit.events import ReasoningDelta as ReasoningDelta
     from agentkit.events import Reply as Reply
     from agentkit.events import Retrying as Retrying
@@ -143,6 +153,7 @@ if TYPE_CHECKING:
     from agentkit.events import TextDelta as TextDelta
     from agentkit.events import ToolCallFinished as ToolCallFinished
     from agentkit.events import ToolCallStarted as ToolCallStarted
+    from agentkit.events import ToolProgress as ToolProgress
     from agentkit.events import Trimmed as Trimmed
     from agentkit.events import TurnFinished as TurnFinished
     from agentkit.manifest import Manifest as Manifest
@@ -162,6 +173,12 @@ if TYPE_CHECKING:
     from agentkit.options import Options as Options
     from agentkit.options import RetryPolicy as RetryPolicy
     from agentkit.options import Timeouts as Timeouts
+    from agentkit.pending import AsyncPendingCall as AsyncPendingCall
+    from agentkit.pending import PendingCall as PendingCall
+    from agentkit.tools import Tool as Tool
+    from agentkit.tools import ToolContext as ToolContext
+    from agentkit.tools import tool as tool
+    from agentkit.tooluse import ToolUse as ToolUse
     from agentkit.usage import FinishReason as FinishReason
     from agentkit.usage import Outcome as Outcome
     from agentkit.usage import Usage as Usage
