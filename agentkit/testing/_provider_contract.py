@@ -14,6 +14,7 @@ from agentkit.messages import Message, assistant, user
 from agentkit.options import Options
 from agentkit.provider import Capabilities, ChatRequest, Fault, Finish, HTTPRequest, Provider, ResponseHead
 from agentkit.testing._provider_checks import check_any_cut, check_interleaved, check_shape, decode, summary
+from agentkit.testing._provider_tools import TOOL_RULES
 from agentkit.testing._provider_values import GARBAGE, HISTORIES, KEY, KINDS, MODELS, OPTIONS, REFUSALS, STATUSES
 from agentkit.usage import FinishReason, Usage
 
@@ -115,6 +116,7 @@ def _rules(subject: Subject) -> Mapping[Rule, Mapping[str, Any]]:
         an_answer_can_be_asked_for_whole_and_as_a_stream: once,
         a_beginning_is_sent_where_that_is_claimed: once,
         a_request_is_repeatable_where_that_is_claimed: once,
+        **TOOL_RULES,
         an_answer_is_read: subject.answers,
         an_answer_is_read_however_it_is_cut: subject.answers,
         an_answer_that_ends_early_is_never_taken_for_whole: subject.answers,

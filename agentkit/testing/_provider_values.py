@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
 
 from agentkit.errors import (
     AuthError,
@@ -15,6 +18,50 @@ from agentkit.errors import (
 )
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, Unknown, assistant, system, user
 from agentkit.options import Options
+from agentkit.provider import ReplyShape
+
+
+@frozen(kw_only=True)
+class Declared:
+    """What a model is told of a tool."""
+
+    name: str
+    description: str = "Says when the ferry leaves."
+    parameters: Mapping[str, Any] = field(factory=lambda: {"type": "object", "properties": {}})
+    strict: bool = False
+
+
+_HARBOUR = {"type": "object", "properties": {"name": {"type": "string", "default": None}}, "required": ["name"]}
+FERRY = Declared(name="ferry", parameters=_HARBOUR)
+TIDES = Declared(name="tides")
+STRICT = Declared(name="ferry", parameters={**_HARBOUR, "additionalProperties": False}, strict=True)
+TOOLS: Mapping[str, tuple[Declared, ...]] = {
+    "one": (FERRY,),
+    "several": (FERRY, TIDES),
+    "without a word": (Declared(name="ferry", description=""),),
+    "with definitions": (
+        Declared(
+            name="ferry",
+            parameters={
+                "type": "object",
+                "properties": {"from": {"$ref": "#/$defs/harbour"}, "to": {"anyOf": [{"$ref": "#/$defs/harbour"}, {}]}},
+                "$defs": {"harbour": _HARBOUR},
+            },
+        ),
+    ),
+    "in all kinds of characters": (
+        Declared(
+            name="f\u00e4hre_\u6e21\u8239",
+            description='Wann? \u2028 "\\" \U0001f6a2 </tool> {{x}}',
+            parameters={"type": "object", "properties": {"H\u00e4fen": {"enum": ["\u00c5lesund", None, 0.5]}}},
+        ),
+    ),
+}
+CHOICES: Mapping[str, str] = {"at least one": "required", "none": "none", "one by its name": "tides"}
+SHAPES: Mapping[str, ReplyShape] = {
+    "loosely": ReplyShape(name="timetable", schema=_HARBOUR),
+    "strictly": ReplyShape(name="timetable", schema={**_HARBOUR, "additionalProperties": False}, strict=True),
+}
 
 KEY = "sk-secret-0123456789"
 MODELS = ("model", "maker/model", "model:20b", "gpt-oss-20b", "Model With Blanks", "Modèle", "x" * 300)

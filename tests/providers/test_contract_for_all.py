@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from agentkit.errors import InvalidInput, NotConfigured, ProtocolError, ProviderError
+from agentkit.errors import InvalidInput, NotConfigured, ProtocolError, ProviderError, Unsupported
 from agentkit.events import TextDelta
 from agentkit.provider import Capabilities, ChatRequest, Chunk, Finish, HTTPRequest, ResponseHead
 from agentkit.providers.detecting import gpt_oss
@@ -174,6 +174,55 @@ class Vague(Wrapped):
         return ProtocolError(body.decode(errors="replace"), body=body.decode(errors="replace"))
 
 
+class Toolless(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        return super().encode(evolve(request, tools=()))
+
+
+class Clumsy(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        wire = super().encode(request)
+        return evolve(wire, body=wire.body.replace(b'"$ref"', b'"ref"').replace("ä".encode(), b"a"))
+
+
+class Overeager(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        extra = {"tool_choice": request.options.tool_choice}
+        return super().encode(evolve(request, options=evolve(request.options, extra=extra)))
+
+
+class Unbidden(Wrapped):
+    def capabilities(self, model: str, /) -> Capabilities:
+        return evolve(super().capabilities(model), tools=False, tool_choice=False, json_mode=False)
+
+
+class Undecided(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        options = evolve(request.options, tool_choice=None, parallel_tool_calls=None)
+        return super().encode(evolve(request, options=options))
+
+
+class Unshaped(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        return super().encode(evolve(request, shape=None))
+
+
+class Lax(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        wire = super().encode(request)
+        return evolve(wire, body=wire.body.replace(b',"strict":true', b""))
+
+
+class Refusing(Wrapped):
+    def encode(self, request: ChatRequest, /) -> HTTPRequest:
+        if request.tools or request.shape:
+            raise Unsupported("not today")
+        return super().encode(request)
+
+
+_A_CHOICE = "a_choice_among_tools_is_sent_or_a_notice_says_that_it_is_not"
+
+
 @pytest.mark.parametrize(
     ("make", "seen_by"),
     [
@@ -185,6 +234,20 @@ class Vague(Wrapped):
         (Forgetful, "the_question_and_the_model_are_sent"),
         (Crashing, "a_history_is_sent_or_refused_thinking"),
         (Repeating, "a_request_is_repeatable_where_that_is_claimed"),
+        (Toolless, "tools_are_sent_as_they_are_declared_one"),
+        (Toolless, f"{_A_CHOICE}_at_least_one"),
+        (Clumsy, "tools_are_sent_as_they_are_declared_with_definitions"),
+        (Clumsy, "tools_are_sent_as_they_are_declared_in_all_kinds_of_characters"),
+        (Overeager, "without_tools_nothing_is_said_of_them"),
+        (Unbidden, "tools_are_sent_as_they_are_declared_one"),
+        (Unbidden, "a_reply_is_bound_to_a_schema_where_that_is_claimed_loosely"),
+        (Undecided, f"{_A_CHOICE}_none"),
+        (Undecided, f"{_A_CHOICE}_one_by_its_name"),
+        (Undecided, "several_calls_at_once_are_allowed_or_a_notice_says_that_it_is_not_sent_forbidden"),
+        (Unshaped, "a_reply_is_bound_to_a_schema_where_that_is_claimed_strictly"),
+        (Lax, "a_strict_tool_is_sent_as_such_or_a_notice_says_that_it_is_not"),
+        (Refusing, "tools_are_sent_as_they_are_declared_one"),
+        (Refusing, "a_reply_is_bound_to_a_schema_where_that_is_claimed_loosely"),
         (Hopeful, "an_answer_is_read_answer_1"),
         (Hopeful, "an_answer_is_read_however_it_is_cut_answer_1"),
         (Hopeful, "an_answer_that_ends_early_is_never_taken_for_whole_answer_1"),
