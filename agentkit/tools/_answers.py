@@ -6,13 +6,17 @@ None of it fails: whatever a model calls has an answer from which it can mend th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+from attrs import evolve
 
 from agentkit.errors import InvalidInput
 from agentkit.messages import ToolCall, ToolResult
 from agentkit.tools._define import define
 from agentkit.tools._errors import InvalidArguments
+from agentkit.tools._given import fit_name
 from agentkit.tools._results import explain, limited, text_of
 from agentkit.tools._tool import BoundCall, Tool
 
@@ -25,30 +29,53 @@ class ToolSource(Protocol):
     """Something that brings several tools."""
 
     def tools(self) -> Iterable[AnyTool | Callable[..., Any]]:
-        """The tools, the same at every call."""
+        """The tools as they are now. What was named once keeps its name, and does the same."""
+        ...
+
+
+@runtime_checkable
+class NamedSource(ToolSource, Protocol):
+    """A source that did not choose the names of its tools, so that another may have chosen the same."""
+
+    @property
+    def prefix_on_clash(self) -> str:
+        """What goes before the name of a tool that another has, too."""
         ...
 
 
 def gather(given: Iterable[AnyTool | ToolSource | Callable[..., Any]]) -> dict[str, AnyTool]:
-    """All tools by name: of functions, tools and sources.
+    """All tools by name: of functions, tools and sources. Where two share one, those of named sources get a prefix.
 
     Raises:
         InvalidInput: something among them is no tool, or two have one name.
     """
+    found = [pair for item in given for pair in _tools_of(item)]
+    count = Counter(one.name for one, _ in found)
     made: dict[str, AnyTool] = {}
-    for one in (one for item in given for one in _tools_of(item)):
+    for one in (_apart(one, prefix) if count[one.name] > 1 else one for one, prefix in found):
         if one.name in made:
-            raise InvalidInput(f"two tools have the name {one.name!r}; give one another name with tool(name=...)")
+            raise InvalidInput(
+                f"two tools have the name {one.name!r}; give one another name with tool(name=...), or name its source"
+            )
         made[one.name] = one
     return made
 
 
-def _tools_of(item: object) -> Iterable[AnyTool]:
+def _tools_of(item: object, prefix: str = "") -> Iterator[tuple[AnyTool, str]]:
+    """Each tool with what goes before its name where that is not its own."""
     if isinstance(item, Tool):
-        return (cast("AnyTool", item),)
-    if isinstance(item, ToolSource) and not isinstance(item, type):
-        return [tool for each in item.tools() for tool in _tools_of(each)]
-    return (define(item),)
+        yield cast("AnyTool", item), prefix
+    elif isinstance(item, ToolSource) and not isinstance(item, type):
+        tools = list(item.tools())
+        inner = item.prefix_on_clash if isinstance(item, NamedSource) else prefix
+        for each in tools:
+            yield from _tools_of(each, inner)
+    else:
+        yield define(item), prefix
+
+
+def _apart(one: AnyTool, prefix: str) -> AnyTool:
+    return evolve(one, name=fit_name(f"{prefix}_{one.name}")) if prefix else one
 
 
 def prepare(tools: Mapping[str, AnyTool], call: ToolCall) -> BoundCall | ToolResult:
