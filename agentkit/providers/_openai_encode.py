@@ -7,7 +7,6 @@ nothing, arguments that are no JSON object.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
@@ -17,7 +16,8 @@ from agentkit.events import Notice
 from agentkit.messages import Media, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from agentkit.options import Options
 from agentkit.provider import ChatRequest
-from agentkit.providers._json import as_dict, dumps, loads, utf8
+from agentkit.providers._json import dumps, utf8
+from agentkit.providers._openai_arguments import arguments_of
 from agentkit.providers._openai_dialect import Dialect
 from agentkit.providers._openai_history import asks, in_pairs, one_system
 from agentkit.providers._openai_tools import shape_settings, tool_settings
@@ -183,7 +183,7 @@ def _assistant(message: Message, dialect: Dialect, names: tuple[str, ...], *, pr
         text = cleaned(text)
     if dialect.pairs and calls and thought and text:
         text, thought = "", f"{thought}\n\n{text}"
-    if not (text or calls or prefix):
+    if not (text.strip() or calls or prefix):
         return []
     # an empty text, not null: servers that stumble over null are more than those that stumble over ""
     wire: dict[str, Any] = {"role": "assistant", "content": text}
@@ -195,38 +195,18 @@ def _assistant(message: Message, dialect: Dialect, names: tuple[str, ...], *, pr
 
 
 def _call(call: ToolCall) -> WireCall:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _arguments(call)}}
-
-
-def _arguments(call: ToolCall) -> str:
-    """JSON, whatever the model wrote: what cannot be read goes as no arguments, NaN as null."""
-    if call.broken:
-        return "{}"
-    try:
-        text = call.arguments_json
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"the arguments of the call {call.id!r} to {call.name!r} are no JSON: {error}") from None
-    try:
-        return text if isinstance(loads(text), dict) else "{}"
-    except ValueError:
-        return _repaired(text)
-
-
-def _repaired(text: str) -> str:
-    try:
-        return dumps(as_dict(json.loads(text, parse_constant=lambda _: None)))
-    except (ValueError, RecursionError):
-        return "{}"
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments_of(call)}}
 
 
 def _content(message: Message, dialect: Dialect) -> str | list[ContentPart]:
     if not any(isinstance(part, Media) for part in message.parts):
-        return message.text
+        return message.text if message.text.strip() else ""
     made: list[ContentPart] = []
     for part in message.parts:
         match part:
             case Text(text):
-                made.append({"type": "text", "text": text})
+                if text.strip():
+                    made.append({"type": "text", "text": text})
             case Media():
                 made.append({"type": "image_url", "image_url": {"url": _image(part, dialect)}})
             case _:

@@ -1,0 +1,67 @@
+"""What random histories have found, each in its plainest form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from history_rules import check
+
+from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, user
+from agentkit.provider import ChatRequest
+from agentkit.providers import get_provider
+
+
+def sent(*messages: Message, name: str = "openai") -> list[dict[str, Any]]:
+    """The messages of the request, which the strictest server takes."""
+    body = get_provider(name, api_key="sk-0").encode(ChatRequest(model="any", messages=messages)).body
+    return check(name, body)
+
+
+def arguments(call: ToolCall) -> str:
+    wires = sent(user("q"), Message("assistant", (call,)), Message("tool", (ToolResult(call.id, "r"),)))
+    return str(wires[1]["tool_calls"][0]["function"]["arguments"])
+
+
+@pytest.mark.parametrize(
+    ("written", "leaves"),
+    [
+        ('{"a": 1e999}', '{"a":null}'),
+        ('{"a": [1, -1e999, 2.5]}', '{"a":[1,null,2.5]}'),
+        ('{"a": 1e3, "b": "\\ud83d\\ude00"}', '{"a": 1e3, "b": "\\ud83d\\ude00"}'),
+        (f'{{"a": 1{"0" * 400}.5}}', '{"a":null}'),
+        ('{"a": "\\ud83d"}', '{"a":"\ufffd"}'),
+        ('{"\\uDE00": "\\ud83d\\ude00"}', '{"\ufffd":"😀"}'),
+        ('{"a": "\ud83d"}', '{"a":"\ufffd"}'),
+        ('{"a": ' * 100 + "1" + "}" * 100, "{}"),
+        ('{"a": [' + "[1], " * 70 + "[]]}", '{"a": [' + "[1], " * 70 + "[]]}"),
+        ('{"a": 1', "{}"),
+        (' {"a" : "as it was"}\n', ' {"a" : "as it was"}\n'),
+    ],
+)
+def test_arguments_are_such_as_any_reader_takes(written: str, leaves: str) -> None:
+    assert arguments(ToolCall.parse("a", "f", written)) == leaves
+
+
+@pytest.mark.parametrize(
+    ("call", "leaves"),
+    [
+        (ToolCall("a", "f", {"a": float("nan"), "b": [float("inf")]}), '{"a":null,"b":[null]}'),
+        (ToolCall("a", "f", {"a": "\ud83d"}), '{"a":"\ufffd"}'),
+        (ToolCall("a", "f", {"a": 1}, raw="no json"), "{}"),
+        (ToolCall("a", "f", {"a": 1}, raw="[1]"), "{}"),
+        (ToolCall("a", "f", {}, raw='{"a": ' + "[" * 5000), "{}"),
+        (ToolCall("a", "f", {}, raw='{"a": NaN, "b": "\\ud83d"}'), '{"a":null,"b":"\ufffd"}'),
+    ],
+)
+def test_arguments_of_another_program_are_such_as_any_reader_takes(call: ToolCall, leaves: str) -> None:
+    assert arguments(call) == leaves
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", "\u2028"])
+def test_what_says_nothing_stays_here(blank: str) -> None:
+    said = [Message(role, (Text(blank),)) for role in ("system", "user", "assistant")]
+    assert sent(*said, user("q")) == [{"role": "user", "content": "q"}]
+    picture = Media("image/png", url="https://host/x.png")
+    (wire,) = sent(Message("user", (Text(blank), picture)))
+    assert [part["type"] for part in wire["content"]] == ["image_url"]
