@@ -13,7 +13,7 @@ from typing import Any
 
 from agentkit.errors import InvalidInput
 from agentkit.messages import ToolCall
-from agentkit.providers._json import as_dict, dumps, encodable, loads
+from agentkit.providers._json import as_dict, as_list, dumps, encodable, loads
 
 _DEEPEST = 64
 _HALF = re.compile("[\ud800-\udfff]")
@@ -54,13 +54,12 @@ def _finite(number: str) -> float | None:
 
 
 def _is_sound(value: Any, levels: int) -> bool:
-    match value:
-        case str():
-            return value.isascii() or not _HALF.search(value)
-        case float():
-            return math.isfinite(value)
-        case dict() | list():
-            inner: list[Any] = [*value, *value.values()] if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
-            return levels > 0 and all(_is_sound(each, levels - 1) for each in inner)
-        case _:
-            return True
+    if isinstance(value, str):
+        return value.isascii() or not _HALF.search(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if not isinstance(value, dict | list):
+        return True
+    named = as_dict(value)  # pyright: ignore[reportUnknownArgumentType]
+    inner = (*as_list(value), *named, *named.values())  # pyright: ignore[reportUnknownArgumentType]
+    return levels > 0 and all(_is_sound(each, levels - 1) for each in inner)
