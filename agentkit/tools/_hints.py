@@ -18,7 +18,7 @@ from agentkit.tools import _classes, _foreign
 from agentkit.tools._convert import convert
 from agentkit.tools._docs import parameters, summary
 from agentkit.tools._leaves import ANYTHING, LEAVES
-from agentkit.tools._results import plain
+from agentkit.tools._results import explain, plain
 from agentkit.tools._shapes import (
     About,
     Choice,
@@ -166,15 +166,18 @@ class HintReader:
             if hasattr(hint, inner):
                 return self.read(getattr(hint, inner), where)
         if _foreign.is_foreign(hint):
-            return self._foreign(hint, name)
+            return self._foreign(hint, name, where)
         members = _classes.members_of(hint, where)
         if members is None:
             return self._refuse(hint, where)
         made = self.record(hint.__name__, members, where, _classes.about(hint))
         return evolve(made, make=_classes.maker(hint), hashable=_classes.can_hash(hint))
 
-    def _foreign(self, kind: Any, name: str) -> Foreign:
-        schema, read = _foreign.schema_and_reader(kind)
+    def _foreign(self, kind: Any, name: str, where: str) -> Foreign:
+        try:
+            schema, read = _foreign.schema_and_reader(kind)
+        except Exception as error:  # noqa: BLE001 - each library has errors of its own
+            raise InvalidInput(f"{where}: {kind.__name__} has no schema: {explain(error)}") from None
         rest, definitions = _foreign.parted(schema, name)
         for key, definition in definitions.items():
             self._found[key] = Foreign(key, definition, read)
