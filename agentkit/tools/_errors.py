@@ -55,7 +55,8 @@ def _listed(problems: Sequence[Problem]) -> str:
     lines = [_cut(f"- {problem.path}: {problem.message}", _LONGEST_LINE) for problem in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
         lines.append(f"- and {len(problems) - _MOST_PROBLEMS} more")
-    return "\n".join(lines)
+    # Half a character, as texts from JSON may have it, could not be sent.
+    return "\n".join(lines).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _cut(text: str, most: int) -> str:

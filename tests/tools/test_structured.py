@@ -312,6 +312,12 @@ def test_what_is_told_is_bounded() -> None:
     assert len(str(refused(Plan, '{"%s": 1, "%s": 1}' % (("k" * 5_000,) * 2)))) < 500
 
 
+def test_half_a_character_is_told_as_json_writes_it() -> None:
+    error = refused(Step, '{"what": 1, "\\ud83d": "\\ud83d"}')
+    assert str(error).encode("utf-8")
+    assert '$["\\ud83d"]: ' in str(error)
+
+
 def test_an_object_that_goes_very_deep() -> None:
     deep = '{"a": {"x": ' * 300 + "{}" + "}}" * 300
     assert "nested too deeply" in str(refused(Tree, deep))
@@ -382,7 +388,7 @@ def test_what_a_model_without_the_mode_is_told() -> None:
     assert len(words) < 200
 
 
-def cyclic() -> Any:
+def without_schema() -> Any:
     class Self(pydantic.BaseModel):
         call: Callable[[], int]
 
@@ -400,7 +406,7 @@ def cyclic() -> Any:
         (dict[int, str], "the keys of an object are texts"),
         (object(), "cannot be described"),
         (make_dataclass("Bad", [("a", complex)]), "Bad, field 'a': complex cannot be described"),
-        (cyclic(), "Self has no schema: PydanticInvalidForJsonSchema"),
+        (without_schema(), "Self has no schema: PydanticInvalidForJsonSchema"),
         (msgspec.defstruct("Odd", [("a", complex)]), "Odd has no schema: TypeError"),
         (Enum("Empty", {}), "needs values that JSON has"),
     ],
