@@ -55,6 +55,8 @@ class Dialect:
     """A stream counts its tokens only where `stream_options` asks for it."""
     continues: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     """Fields that ask the backend to go on with a trailing assistant message, where the message alone does not."""
+    completes: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
+    """Fields of a request to complete a text, where nothing else sets them."""
     finish: Mapping[str, FinishReason] = field(default=FINISH, hash=False)
     body: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     """Fields of every request; the caller's own win over them."""

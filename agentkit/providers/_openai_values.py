@@ -226,7 +226,8 @@ class Reader:
 def said(choice: Mapping[str, Any], names: Sequence[str]) -> Said:
     """Text and reasoning of a choice, as they came."""
     spoken = _spoken(choice)
-    text, thought = _content(spoken.get("content"))
+    # the completion of a text has neither a delta nor a message
+    text, thought = _content(spoken.get("content") if spoken else choice.get("text"))
     refusal = spoken.get("refusal")
     if not text and isinstance(refusal, str):
         text = refusal

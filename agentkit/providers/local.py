@@ -6,7 +6,7 @@ gpt-oss model differs from others on the same server, the dialect holds a second
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -30,17 +30,23 @@ def template(dialect: Dialect) -> Dialect:
     return evolve(dialect, capabilities=only_one, one_system=True, pairs=True, cleans=True, gpt_oss=None)
 
 
+# a completed text ends after 16 tokens where nothing is said; control words end it only where they are to be seen
+_COMPLETES: Mapping[str, object] = {"max_tokens": None, "skip_special_tokens": False, "add_special_tokens": False}
+
 _VLLM = Dialect(
-    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=False),
+    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=False, raw=True),
+    completes=_COMPLETES,
     efforts=EFFORTS,
     continues={"continue_final_message": True, "add_generation_prompt": False},
 )
 # for gpt-oss the flags are ignored without a word: a new answer begins
-VLLM = evolve(_VLLM, gpt_oss=evolve(_VLLM, capabilities=_COUNTING, continues={}, one_system=True, cleans=True))
+VLLM = evolve(
+    _VLLM, gpt_oss=evolve(_VLLM, capabilities=evolve(_COUNTING, raw=True), continues={}, one_system=True, cleans=True)
+)
 
 # a trailing assistant message is continued by itself, and then always repeated; with the flags only where not streamed
 _LLAMACPP = Dialect(
-    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=True),
+    capabilities=evolve(_COUNTING, prefix=True, repeats_prefix=True, raw=True),
     writes_reasoning=("reasoning_content",),
     efforts=EFFORTS,
     choice_in_words=True,
@@ -77,12 +83,13 @@ LMSTUDIO = evolve(_LMSTUDIO, gpt_oss=evolve(_LMSTUDIO, one_system=True, cleans=T
 
 # without the flag the trailing assistant message becomes one of the user
 _SGLANG = Dialect(
-    capabilities=evolve(_COUNTING, prefix=True),
+    capabilities=evolve(_COUNTING, prefix=True, raw=True),
     writes_reasoning=("reasoning_content",),
     efforts=EFFORTS,
     continues={"continue_final_message": True},
+    completes={**_COMPLETES, "max_tokens": 1024},
 )
-SGLANG = evolve(_SGLANG, gpt_oss=template(evolve(_SGLANG, capabilities=_COUNTING, continues={})))
+SGLANG = evolve(_SGLANG, gpt_oss=template(evolve(_SGLANG, capabilities=evolve(_COUNTING, raw=True), continues={})))
 
 # counts come without being asked for; what it does not know is refused, or ignored without a word
 _TRANSFORMERS = Dialect(

@@ -65,6 +65,7 @@ class _Made:
     """What every request of a provider shares, made once."""
 
     url: str
+    raw_url: str
     stream_headers: tuple[tuple[str, str], ...]
     whole_headers: tuple[tuple[str, str], ...]
     errors: ErrorReader
@@ -73,6 +74,7 @@ class _Made:
     def of(cls, provider: OpenAIChat) -> _Made:
         return cls(
             f"{provider.base_url}/chat/completions",
+            f"{provider.base_url}/completions",
             _accepting("text/event-stream", provider),
             _accepting("application/json", provider),
             ErrorReader(source=provider.name, secrets=_secrets(provider)),
@@ -129,11 +131,18 @@ class OpenAIChat:
         return _accepting(accept, self)
 
     def capabilities(self, model: str, /) -> Capabilities:
-        return self.dialect.of(model).capabilities
+        found = self.dialect.of(model).capabilities
+        if not found.raw:
+            return found
+        from agentkit.providers._raw_prompt import with_template
+
+        return with_template(found, model)
 
     def encode(self, request: ChatRequest, /) -> HTTPRequest:
         """The request as it leaves; refuses what the dialect cannot say."""
         dialect = self.dialect.of(request.model)
+        if request.raw:
+            return self._raw(request, dialect)
         fields, notices = fields_of(request, dialect)
         return HTTPRequest(
             method="POST",
@@ -141,6 +150,18 @@ class OpenAIChat:
             headers=self._made.stream_headers if request.stream else self._made.whole_headers,
             body=body_of(fields, messages_of(request, dialect), tools_of(request, dialect)),
             notices=notices,
+            repeatable=dialect.capabilities.repeatable,
+            once=dialect.once,
+        )
+
+    def _raw(self, request: ChatRequest, dialect: Dialect) -> HTTPRequest:
+        from agentkit.providers._raw_prompt import raw_body
+
+        return HTTPRequest(
+            method="POST",
+            url=self._made.raw_url,
+            headers=self._made.stream_headers if request.stream else self._made.whole_headers,
+            body=raw_body(request, dialect),
             repeatable=dialect.capabilities.repeatable,
             once=dialect.once,
         )

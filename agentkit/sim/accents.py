@@ -12,6 +12,7 @@ from attrs import evolve
 
 from agentkit.sim import openai_errors, openai_pages, openai_rules
 from agentkit.sim.accent import Accent
+from agentkit.sim.openai_text import completions
 from agentkit.sim.openai_wire import Pages, speaking
 from agentkit.sim.talk import Failure
 from agentkit.sim.wire import Wire
@@ -381,4 +382,19 @@ _SPOKEN: Mapping[str, tuple[Accent, Pages]] = {
     "gravixlayer": (_GRAVIXLAYER, openai_pages.GRAVIXLAYER),
 }
 
-WIRES: Mapping[str, Wire] = {name: speaking(accent, pages) for name, (accent, pages) in _SPOKEN.items()}
+_COMPLETED: Mapping[str, int | None] = {
+    "vllm-0.11": 16,
+    "vllm-0.12": 16,
+    "vllm-0.33": 16,
+    "llamacpp-2025": None,
+    "llamacpp-2026": None,
+    "sglang": 16,
+}
+"""Those that complete a text which holds the model's own control words, and their limit where none is given."""
+
+WIRES: Mapping[str, Wire] = {
+    name: speaking(accent, {("POST", "/v1/completions"): completions(_COMPLETED[name]), **pages})
+    if name in _COMPLETED
+    else speaking(accent, pages)
+    for name, (accent, pages) in _SPOKEN.items()
+}

@@ -18,7 +18,7 @@ from agentkit._engine.seam import (
 )
 from agentkit._engine.seam.excerpt import excerpt
 from agentkit._engine.seam.guards import no_progress, repetition
-from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_instruction, raw_prompt
+from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_instruction
 from agentkit._engine.seam.truncation import open_end, truncation
 from agentkit.events import Notice, ReasoningDelta, TextDelta
 from agentkit.provider import Chunk, Finish
@@ -313,16 +313,6 @@ def test_the_simulator_understands_the_instructions() -> None:
         )
         assert thread.request == instruction
         assert thread.echo == echo.strip()
-
-
-def test_a_raw_prompt_leaves_the_reply_open() -> None:
-    start = "<|start|>assistant<|channel|>"
-    assert raw_prompt("R", text="so <|end|>") == f"R{start}final<|message|>so <\u200b|end|>"
-    assert raw_prompt("R", text="", reasoning="hm") == f"R{start}analysis<|message|>hm"
-    assert raw_prompt("R", text="t", reasoning="hm") == f"R{start}analysis<|message|>hm<|end|>{start}final<|message|>t"
-
-
-# --- replies larger than the window
 
 
 def words(text: str) -> int:
