@@ -79,7 +79,7 @@ _HOMES = {
     ),
     "agentkit.options": ("Fallback", "Limits", "Options", "RetryPolicy", "Timeouts"),
     "agentkit.pending": ("AsyncPendingCall", "PendingCall"),
-    "agentkit.tools": ("Tool", "ToolContext", "tool"),
+    "agentkit.tools": ("InvalidReply", "Tool", "ToolContext", "tool"),
     "agentkit.tooluse": ("ToolUse",),
     "agentkit.usage": ("FinishReason", "Outcome", "Usage"),
     "agentkit.writing": ("WriteProgress", "Written"),
@@ -175,6 +175,7 @@ if TYPE_CHECKING:
     from agentkit.options import Timeouts as Timeouts
     from agentkit.pending import AsyncPendingCall as AsyncPendingCall
     from agentkit.pending import PendingCall as PendingCall
+    from agentkit.tools import InvalidReply as InvalidReply
     from agentkit.tools import Tool as Tool
     from agentkit.tools import ToolContext as ToolContext
     from agentkit.tools import tool as tool

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from attrs import evolve
 
@@ -27,14 +27,24 @@ from agentkit.pending import AsyncPendingCall, PendingCall
 
 if TYPE_CHECKING:
     from agentkit._engine.writing import Ask
-    from agentkit._runtime.aio import AsyncTurn
-    from agentkit._runtime.blocking import Turn
+    from agentkit._runtime.aio import AsyncTurn, AsyncTurnParts, AsyncValueTurn
+    from agentkit._runtime.blocking import Turn, TurnParts, ValueTurn
     from agentkit._runtime.writer import Writer
     from agentkit.writing import WriteProgress, Written
 
 
-class _Writing(Face):
-    """What a long text needs of a conversation, whichever way it is called."""
+T = TypeVar("T")
+
+
+class _Shared(Face):
+    """What asking for values and writing long texts need of a conversation, whichever way it is called."""
+
+    def _asking(
+        self, prompt: Prompt, into: Any, attempts: int, turn_id: str | None, options: Options | None
+    ) -> tuple[Task, Callable[[Reply], Any]]:
+        from agentkit._runtime.asking import asking
+
+        return asking(self._task(ask=question(prompt), turn_id=turn_id, options=options), into, attempts)
 
     def _writer(self, on_progress: Callable[[WriteProgress], object] | None, *wanted: Any) -> Writer:
         from agentkit._engine.writing import Wanted
@@ -52,7 +62,7 @@ class _Writing(Face):
         )
 
 
-class Conversation(_Writing):
+class Conversation(_Shared):
     """A conversation with a model, for blocking code. Safe to use from many threads; turns run one after the other."""
 
     _may_be_async = False
@@ -120,6 +130,87 @@ class Conversation(_Writing):
         """A new conversation that begins with the messages before `at` (all of them, if None). Copies nothing."""
         return self._fork(at, name)
 
+    @overload
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: type[T],
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> T: ...
+    @overload
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: object,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> Any: ...
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: Any,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> Any:
+        """Ask for a value: of a class with fields, a list, a number, whatever a tool could take as an argument.
+
+        Args:
+            prompt: What to ask.
+            into: The type of the value; `str` is the text of the reply.
+            attempts: How often it is asked for. A reply that does not come to a value is sent back with the reason.
+            turn_id: Makes the turn idempotent, as with `send`.
+            options: How the model should answer.
+
+        Raises:
+            InvalidReply: no reply came to a value; the last one is on it.
+            IncompleteReply: the reply was cut, stopped or withheld, or a call waits for a decision.
+        """
+        turn = self.stream_ask(prompt, into=into, attempts=attempts, turn_id=turn_id, options=options)
+        _ = turn.finish()
+        return turn.value
+
+    @overload
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: type[T],
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> ValueTurn[T]: ...
+    @overload
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: object,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> ValueTurn[Any]: ...
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: Any,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> ValueTurn[Any]:
+        """The same as `ask`, to watch: `PartialValue` says what the value is so far, `turn.value` what it came to."""
+        from agentkit._runtime.blocking import ValueTurn
+
+        task, value_of = self._asking(prompt, into, attempts, turn_id, options)
+        return ValueTurn(self._parts(task), value_of)
+
     def write(
         self,
         task: str | None = None,
@@ -167,16 +258,21 @@ class Conversation(_Writing):
         self._close()
 
     def _turn(self, task: Task, flow: Any = turn) -> Turn:
-        from agentkit._runtime.blocking import Turn, World
+        from agentkit._runtime.blocking import Turn
+
+        return Turn(*self._parts(task, flow))
+
+    def _parts(self, task: Task, flow: Any = turn) -> TurnParts:
+        from agentkit._runtime.blocking import World
 
         signal = StopSignal()
         session = Session(self._opened.store, self._name, self._limiter, signal.set)
         world = World(self._transport, session, signal)
         steps = Steps(flow(task, self._live_journal()), session, world.perform, self._opened.enter(), self._explain)
-        return Turn(steps, world, signal, lambda: self._so_far(task), self._lost)
+        return steps, world, signal, lambda: self._so_far(task), self._lost
 
 
-class AsyncConversation(_Writing):
+class AsyncConversation(_Shared):
     """A conversation with a model, for async code: asyncio and trio. Turns run one after the other."""
 
     async def __aenter__(self) -> Self:
@@ -246,6 +342,87 @@ class AsyncConversation(_Writing):
 
         return await in_thread(self._fork, at, name)
 
+    @overload
+    async def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: type[T],
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> T: ...
+    @overload
+    async def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: object,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> Any: ...
+    async def ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: Any,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> Any:
+        """Ask for a value: of a class with fields, a list, a number, whatever a tool could take as an argument.
+
+        Args:
+            prompt: What to ask.
+            into: The type of the value; `str` is the text of the reply.
+            attempts: How often it is asked for. A reply that does not come to a value is sent back with the reason.
+            turn_id: Makes the turn idempotent, as with `send`.
+            options: How the model should answer.
+
+        Raises:
+            InvalidReply: no reply came to a value; the last one is on it.
+            IncompleteReply: the reply was cut, stopped or withheld, or a call waits for a decision.
+        """
+        turn = self.stream_ask(prompt, into=into, attempts=attempts, turn_id=turn_id, options=options)
+        _ = await turn.finish()
+        return turn.value
+
+    @overload
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: type[T],
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> AsyncValueTurn[T]: ...
+    @overload
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: object,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> AsyncValueTurn[Any]: ...
+    def stream_ask(
+        self,
+        prompt: Prompt,
+        *,
+        into: Any,
+        attempts: int = 3,
+        turn_id: str | None = None,
+        options: Options | None = None,
+    ) -> AsyncValueTurn[Any]:
+        """The same as `ask`, to watch: `PartialValue` says what the value is so far, `turn.value` what it came to."""
+        from agentkit._runtime.aio import AsyncValueTurn
+
+        task, value_of = self._asking(prompt, into, attempts, turn_id, options)
+        return AsyncValueTurn(self._parts(task), value_of)
+
     async def write(
         self,
         task: str | None = None,
@@ -295,9 +472,14 @@ class AsyncConversation(_Writing):
         self._close()
 
     def _turn(self, task: Task, flow: Any = turn) -> AsyncTurn:
-        from agentkit._runtime.aio import AsyncTurn, AsyncWorld
+        from agentkit._runtime.aio import AsyncTurn
+
+        return AsyncTurn(*self._parts(task, flow))
+
+    def _parts(self, task: Task, flow: Any = turn) -> AsyncTurnParts:
+        from agentkit._runtime.aio import AsyncWorld
 
         session = Session(self._opened.store, self._name, self._limiter, lambda: None)
         world = AsyncWorld(self._async_transport, session)
         steps = Steps(flow(task, self._live_journal()), session, world.perform_now, self._opened.enter(), self._explain)
-        return AsyncTurn(steps, world, lambda: self._so_far(task), self._lost)
+        return steps, world, lambda: self._so_far(task), self._lost

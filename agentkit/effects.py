@@ -227,7 +227,7 @@ class Await(Effect[tuple[Sequence[News], float]]):
 
 @frozen
 class Abandon(Effect[Sequence[News]]):
-    """Cancel running tools, all of them where no places are given: nobody waits for them. What they said is answered."""
+    """Cancel running tools, all of them where no places are given. The answer is what they have said until now."""
 
     places: Sequence[int] | None = None
 

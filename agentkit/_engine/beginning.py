@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -14,9 +15,8 @@ from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message, ToolResult
 from agentkit.options import Fallback, OnBusy, Options
-from agentkit.provider import ReplyShape
 from agentkit.store import Configured, Imported, Record, Rewound, ToolFinished, TurnEnded, TurnResumed, TurnStarted
-from agentkit.tools import AnyTool
+from agentkit.tools import AnyTool, Wanted
 from agentkit.tooluse import ToolUse
 from agentkit.usage import Outcome
 
@@ -48,8 +48,14 @@ class Task:
     supply: Callable[[], Mapping[str, AnyTool]] | None = None
     """Gives the tools in place of those, where it takes time to know them."""
     use: ToolUse = ToolUse()
-    shape: ReplyShape | None = None
-    """What the reply has to be."""
+    wanted: Wanted[Any] | None = None
+    """What the reply is to be made into."""
+    answer: AnyTool | None = None
+    """The tool that takes it, for backends that have tools and no JSON mode."""
+    attempts: int = 1
+    """How often it may be asked for."""
+    besides: tuple[Message, ...] = ()
+    """What the model is told behind history, and is no part of it."""
     options: Options = field(factory=Options)
     ask: Message | None = None
     """The question; None asks the one found by `rewind` again, or finishes the last turn."""
@@ -58,6 +64,11 @@ class Task:
     imports: tuple[Message, ...] = ()
     """Messages that a new conversation starts from."""
     on_busy: OnBusy = "queue"
+
+    @property
+    def callable(self) -> Mapping[str, AnyTool]:
+        """All that may be called."""
+        return self.tools if self.answer is None else {**self.tools, self.answer.name: self.answer}
 
     @property
     def line(self) -> Line:

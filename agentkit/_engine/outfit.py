@@ -16,6 +16,7 @@ from agentkit._engine.line import Line
 from agentkit._engine.plan.terms import Summary, Terms
 from agentkit._engine.quiet import quiet
 from agentkit._engine.rounds import answer_to, driven
+from agentkit._engine.wanting import demanded, offered, way
 from agentkit._engine.worded import Worded
 from agentkit.effects import Flow, Load, Now, do
 from agentkit.errors import AgentKitError
@@ -57,15 +58,15 @@ class Outfit:
         return self._written(line, options, fitted.messages)
 
     def _written(self, line: Line, options: Options, messages: Sequence[Message]) -> ChatRequest:
-        can, tools = line.provider.capabilities(line.model), tuple(self.task.tools.values())
+        task, can = self.task, line.provider.capabilities(line.model)
         return ChatRequest(
             model=line.model,
-            messages=as_text(messages) if tools and not can.tools else messages,
-            options=options,
+            messages=as_text(messages) if task.tools and not can.tools else messages,
+            options=demanded(task, can, options),
             stream=can.stream,
-            tools=tools if can.tools else (),
-            prompted=() if can.tools else tuple(self.task.tools),
-            shape=self.task.shape if can.json_mode else None,
+            tools=offered(task, can) if can.tools else (),
+            prompted=() if can.tools else tuple(task.tools),
+            shape=task.wanted.shape if task.wanted is not None and way(task, can) == "native" else None,
         )
 
     def foreseen(self, line: Line, options: Options) -> Manifest:
@@ -84,7 +85,7 @@ class Outfit:
         """
         desk, history = self.journal.desk(line.backend), self.journal.history
         terms, must_plan = yield from self._informed(line, options, (reply, *after), desk)
-        most = desk.left(evolve(terms, extra=after), history) if must_plan else None
+        most = desk.left(evolve(terms, extra=(*self.task.besides, *after)), history) if must_plan else None
         if most is None:
             return reply
         from agentkit._engine.plan.cut import ends, reduced
@@ -122,7 +123,6 @@ class Outfit:
     def _terms(self, line: Line, options: Options, extra: tuple[Message, ...], desk: Desk) -> Terms:
         can, journal = line.provider.capabilities(line.model), self.journal
         window = self.task.context.window or line.learnt.window or can.window
-        sent, whole = desk.reduced or (None, None)
         return Terms(
             counter=self._counter(line, can),
             policy=self.task.context,
@@ -133,9 +133,9 @@ class Outfit:
             max_tokens=_most_of(options, can.min_output, window),
             max_pairs=can.max_pairs,
             system=self._system(options, can),
-            tools=tuple(self.task.tools.values()) if can.tools else (),
-            extra=extra,
-            reduced=whole if extra and extra[0] is sent else None,
+            tools=offered(self.task, can) if can.tools else (),
+            extra=(*self.task.besides, *extra),
+            reduced=desk.reduced if extra and desk.reduced is not None and extra[0] is desk.reduced[0] else None,
             summary=None if journal.summary is None else Summary(*journal.summary),
         )
 
@@ -150,6 +150,8 @@ class Outfit:
         texts = [self.journal.system or ""]
         if self.task.tools and not can.tools:
             texts.append(instructions(tuple(self.task.tools.values()), options.tool_choice or "auto"))
+        if self.task.wanted is not None and way(self.task, can) == "words":
+            texts.append(self.task.wanted.instructions)
         said = "\n\n".join(text for text in texts if text)
         return system(said) if said else None
 

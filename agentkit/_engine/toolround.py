@@ -38,6 +38,8 @@ class Tally:
 
     rounds: int = 0
     calls: int = 0
+    corrections: int = 0
+    """How often the model was told that its reply does not come to a value."""
     began: float | None = None
     errors: list[ToolError] = field(factory=list[ToolError])
 
@@ -94,7 +96,7 @@ def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Record] = (
 def _is_enough(task: Task, calls: Sequence[ToolCall], done: Sequence[Done]) -> bool:
     results = {each.call.id: each.result for each in done}
     pairs = [(call, results[call.id]) for call in calls]
-    if any(_ends(task.tools.get(call.name), result) for call, result in pairs):
+    if any(_ends(task.callable.get(call.name), result) for call, result in pairs):
         return True
     return task.use.stop_when is not None and bool(task.use.stop_when(pairs))
 
@@ -127,7 +129,7 @@ def sort_out(task: Task, state: TurnState, calls: Iterable[ToolCall]) -> Sorted:
         if decided is not None and decided.answer is not None:
             sort.answered.append(Done(call, decided.answer))
             continue
-        bound = prepare(task.tools, call if decided is None else as_decided(call, decided))
+        bound = prepare(task.callable, call if decided is None else as_decided(call, decided))
         if isinstance(bound, ToolResult):
             sort.answered.append(Done(call, bound))
         elif decided is not None:

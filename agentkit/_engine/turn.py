@@ -15,16 +15,18 @@ from attrs import define, evolve
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.admission import admitted
 from agentkit._engine.answering import answered
-from agentkit._engine.beginning import Task, begin
+from agentkit._engine.beginning import Task, begin, write
 from agentkit._engine.course import Course
 from agentkit._engine.ending import Ending, commit, nothing
 from agentkit._engine.journal import Journal, TurnState
 from agentkit._engine.toolround import Stage, Verdict, with_ids, worked
+from agentkit._engine.wanting import miscalled, misread, told, watched
 from agentkit.effects import Flow, Keep, Release, Stopped, Supply, do
 from agentkit.errors import AgentKitError
-from agentkit.events import Reply, TextDelta, TurnFinished
+from agentkit.events import Correcting, Reply, TextDelta, TurnFinished
 from agentkit.messages import Message
-from agentkit.store import Record, Replied
+from agentkit.store import Discarded, Record, Replied
+from agentkit.tools import InvalidReply
 from agentkit.usage import FinishReason
 
 
@@ -127,24 +129,64 @@ def _rounds(stage: Stage, at: _Round) -> Flow[Verdict | None]:
         stage.task = evolve(stage.task, tools=(yield from do(Supply(stage.task.supply))))
     calls, before, resumed = state.open_calls(), list[Record](), state.resumed
     while True:
-        if calls and stage.task.tools:
+        if calls and stage.task.callable:
             verdict = yield from worked(stage, calls, before)
             if verdict is not None:
                 return verdict
+            yield from _corrected(stage, miscalled(stage.task, calls))
             free = evolve(stage.task.options, tool_choice=None)  # what was demanded has been done
             stage.task, resumed = evolve(stage.task, options=free), False
-            fresh = _round(stage)
-            at.builder, at.course, at.reply = fresh.builder, fresh.course, None
+            _anew(stage, at)
         yield from do(Keep(at.builder))
-        yield from answered(stage.task, stage.journal, at.builder, at.course, resumed=resumed)
-        if not stage.task.tools or not _is_calling(at):
+        yield from _attempted(stage, at, resumed=resumed)
+        if stage.task.callable and _is_calling(at):
+            message = with_ids(at.builder.message(), state.messages)
+            if calls := message.tool_calls:
+                at.reply, before = message, [Replied(state.turn_id, message, at.builder.spent)]
+                stage.journal.counted(at.builder.reported, message if len(at.builder.segments) == 1 else None)
+                continue
+        if stage.task.wanted is None or at.course.stopped is not None:
             return None
-        message = with_ids(at.builder.message(), state.messages)
-        calls = message.tool_calls
-        if not calls:
+        message = at.builder.message()
+        problem = misread(stage.task.wanted, message)
+        if problem is None:
             return None
-        at.reply, before = message, [Replied(state.turn_id, message, at.builder.spent)]
-        stage.journal.counted(at.builder.reported, message if len(at.builder.segments) == 1 else None)
+        spent = at.builder.spent
+        yield from write(stage.journal, [Discarded(state.turn_id, message, str(problem), spent)])
+        _anew(stage, at)
+        yield from _corrected(stage, problem)
+        stage.task, calls, resumed = evolve(stage.task, besides=told(message, problem)), (), False
+
+
+def _anew(stage: Stage, at: _Round) -> None:
+    """What comes next is another reply."""
+    fresh = _round(stage)
+    at.builder, at.course, at.reply = fresh.builder, fresh.course, None
+
+
+def _attempted(stage: Stage, at: _Round, *, resumed: bool) -> Flow[None]:
+    """Fill the builder with a reply."""
+    flow = answered(stage.task, stage.journal, at.builder, at.course, resumed=resumed)
+    if stage.task.wanted is None or stage.task.wanted.is_text:
+        return (yield from flow)
+    partial = stage.task.wanted.partial()
+    for carried in at.builder.text:
+        _ = partial.feed(carried)
+    return (yield from watched(flow, partial))
+
+
+def _corrected(stage: Stage, problem: InvalidReply | None) -> Flow[None]:
+    """The model is told what was wrong, so often.
+
+    Raises:
+        InvalidReply: it was told often enough.
+    """
+    if problem is None:
+        return
+    stage.tally.corrections += 1
+    if stage.tally.corrections >= stage.task.attempts:
+        raise problem
+    yield Correcting(stage.tally.corrections, str(problem))
 
 
 def _is_calling(at: _Round) -> bool:

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -53,8 +53,8 @@ from agentkit.provider import ResponseHead
 
 T = TypeVar("T")
 
-_FAREWELL, _GLANCE = 1.0, 0.002
-"""Seconds that cancelled tools may take to end, and between two looks at them."""
+_FAREWELL = 1.0
+"""Seconds that cancelled tools may take to end."""
 
 
 class AsyncWorld:
@@ -124,9 +124,9 @@ class AsyncWorld:
     async def _abandoned(self, bench: AsyncBench, effect: Abandon) -> Sequence[News]:
         """Cancel tools, and give them a while to see it."""
         news = bench.abandon(effect.places)
-        with anyio.move_on_after(_FAREWELL, shield=True):
-            while effect.places is None and not bench.is_quiet:
-                await anyio.sleep(_GLANCE)
+        if effect.places is None:
+            with anyio.move_on_after(_FAREWELL, shield=True):
+                await bench.quiet()
         return news
 
     async def _in_store(self, effect: Effect[Any]) -> Any:
@@ -235,7 +235,7 @@ class AsyncTurn:
         self._shielded = False
         self._dropped = weakref.finalize(self, dropped, steps, _nothing)
 
-    async def __aenter__(self) -> AsyncTurn:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -243,7 +243,7 @@ class AsyncTurn:
     ) -> None:
         await self._halt()
 
-    def __aiter__(self) -> AsyncTurn:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
@@ -361,6 +361,26 @@ class AsyncTurn:
             steps.wind_up()
             self._dropped.detach()
 
+
+class AsyncValueTurn(AsyncTurn, Generic[T]):
+    """A running turn whose reply is to become a value."""
+
+    def __init__(self, parts: AsyncTurnParts, value_of: Callable[[Reply], T]) -> None:
+        super().__init__(*parts)
+        self._value_of = value_of
+
+    @property
+    def value(self) -> T:
+        """What the reply came to, once the turn is over.
+
+        Raises:
+            IncompleteReply: the reply is not whole.
+        """
+        return self._value_of(self.reply)
+
+
+AsyncTurnParts: TypeAlias = tuple[Steps, AsyncWorld, Callable[[], "Reply | None"], Callable[[], None]]
+"""What a turn is made of."""
 
 _UNCANCELLED = (Abandon, Acquire, Append, Brake, Close, Divert, Interrupt, Keep, Look, Release, Reserve, Settle)
 """What is done at once or to its end, whoever is cancelled."""

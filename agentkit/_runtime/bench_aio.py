@@ -22,11 +22,14 @@ class AsyncBench(Bench):
         super().__init__(lambda: self._soon(wake))
         self._loop = loop
         self._cancels: dict[int, Callable[[], object]] = {}
+        self._ended = anyio.Event()
+        """A task has ended since this was made."""
 
-    @property
-    def is_quiet(self) -> bool:
-        """No task runs that was cancelled or is waited for."""
-        return not self._cancels
+    async def quiet(self) -> None:
+        """Wait until no task runs."""
+        while self._cancels:
+            self._ended = anyio.Event()
+            await self._ended.wait()
 
     def _soon(self, call: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop is over, and its tasks with it
@@ -56,6 +59,7 @@ class AsyncBench(Bench):
                     raise
             finally:
                 self._cancels.pop(place, None)
+                self._ended.set()
                 if news is not None:
                     self._post(news)
 

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from agentkit._runtime.bench import Bench
 from agentkit._runtime.session import Session
@@ -17,6 +17,8 @@ from agentkit.effects import Abandon, Await, Close, Effect, Launch, Load, News, 
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.events import Event, Reply
 from agentkit.provider import ResponseHead
+
+T = TypeVar("T")
 
 
 class World:
@@ -115,13 +117,13 @@ class Turn:
         """The thread that is in the middle of a step. No lock: an interruption could leave it locked for ever."""
         self._dropped = weakref.finalize(self, dropped, steps, signal.set)
 
-    def __enter__(self) -> Turn:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._halt()
 
-    def __iter__(self) -> Turn:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
@@ -206,3 +208,24 @@ class Turn:
         if self._steps.done:
             self._reader.clear()
             self._dropped.detach()
+
+
+class ValueTurn(Turn, Generic[T]):
+    """A running turn whose reply is to become a value."""
+
+    def __init__(self, parts: TurnParts, value_of: Callable[[Reply], T]) -> None:
+        super().__init__(*parts)
+        self._value_of = value_of
+
+    @property
+    def value(self) -> T:
+        """What the reply came to, once the turn is over.
+
+        Raises:
+            IncompleteReply: the reply is not whole.
+        """
+        return self._value_of(self.reply)
+
+
+TurnParts: TypeAlias = tuple[Steps, World, StopSignal, Callable[[], "Reply | None"], Callable[[], None]]
+"""What a turn is made of."""

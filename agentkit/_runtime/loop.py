@@ -1,4 +1,4 @@
-"""The running event loop, of asyncio or of trio, as far as anyio has no word for it: from outside, and without a scope."""
+"""The running event loop, of asyncio or of trio: what anyio has no word for."""
 
 from __future__ import annotations
 

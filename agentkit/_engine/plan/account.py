@@ -10,7 +10,7 @@ from agentkit._engine.plan.selection import Selection
 from agentkit._engine.plan.state import PlanState
 from agentkit._engine.plan.terms import Terms
 from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, PortionName, Shortened
-from agentkit.tokens import TokenCount, cost, live_from
+from agentkit.tokens import TokenCount, cost
 
 
 def account(terms: Terms, state: PlanState, tokens: TokenCount, before: PlanState | None) -> Manifest:
@@ -65,9 +65,9 @@ def _shortened(outline: Outline, held: Held) -> Iterator[Shortened]:
 def _reduced(terms: Terms, place: int) -> Iterator[Shortened]:
     """The reply under way, where only a part of it goes along; what all of it comes to follows from its length."""
     if terms.reduced is not None:
-        sent = terms.extra[0]
-        after = cost(terms.counter, sent, live=live_from(terms.extra) == 0)
-        yield Shortened(place, after * len(terms.reduced.text) // max(1, len(sent.text)), after)
+        sent, whole = terms.reduced
+        after = cost(terms.counter, sent, live=not terms.moves_on)
+        yield Shortened(place, after * len(whole.text) // max(1, len(sent.text)), after)
 
 
 def _shared(before: PlanState, now: PlanState) -> int:

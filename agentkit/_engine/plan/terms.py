@@ -55,8 +55,8 @@ class Terms:
     tools: Sequence[ToolShape] = ()
     extra: tuple[Message, ...] = ()
     """Messages after the history that are not part of it: the beginning of the reply, the words that ask to go on."""
-    reduced: Message | None = None
-    """The reply under way, where the first of those is all of it that fits."""
+    reduced: tuple[Message, Message] | None = None
+    """What goes along of a reply under way that is too long, which is one of those, and all of it."""
     summary: Summary | None = None
 
     @property

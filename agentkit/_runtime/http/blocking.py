@@ -85,8 +85,11 @@ class BlockingHTTP:
         _LIVE.add(self)
 
     def _new_pool(self) -> _Pool:
+        return _Pool(self._routes())
+
+    def _routes(self) -> Routes[httpcore.ConnectionPool]:
         backend = BlockingBackend()
-        return _Pool(Routes(lambda proxy, trust: factory(proxy, backend, trust), self._trust))
+        return Routes(lambda proxy, trust: factory(proxy, backend, trust), self._trust)
 
     def open(self, request: HTTPRequest, timeouts: Timeouts, signal: StopSignal, /) -> BlockingAnswer:
         prepared = self._prepared.get(request)
