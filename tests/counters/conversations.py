@@ -26,6 +26,7 @@ class Tool:
     name: str
     description: str
     parameters: Mapping[str, Any]
+    strict: bool = False
 
 
 class Talk:

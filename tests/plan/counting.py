@@ -60,6 +60,7 @@ class Shape:
     name: str
     description: str = ""
     parameters: dict[str, Any] = field(factory=dict[str, Any])
+    strict: bool = False
 
 
 def history(*messages: Message) -> History:

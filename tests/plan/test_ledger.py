@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from agentkit._engine.plan.ledger import Held, Ledger
 from agentkit._engine.plan.outline import Outline, Sum, sum_of
@@ -12,7 +13,7 @@ from agentkit._engine.plan.state import answered, carried
 from agentkit._engine.plan.terms import Terms
 from agentkit.messages import Message, Reasoning, Text, assistant, user
 from agentkit.usage import Usage
-from tests.plan.counting import Words, history
+from tests.plan.counting import Shape, Words, history
 
 PROXY = Words("proxy", 0.1)
 TALK = [make("word " * 10) for _ in range(10) for make in (user, assistant)]
@@ -189,3 +190,23 @@ class TestReplies:
     def test_no_usage_teaches_nothing(self) -> None:
         made = plan(self.TERMS, history(user("x")))
         assert answered(made.state, None) is made.state
+
+
+def test_a_change_of_tools_is_counted_as_what_it_is() -> None:
+    """The anchor was counted with other definitions: the difference has the margin of both, be it none by our count."""
+    words = Words(kind="proxy", margin=0.25)
+    past = history(user("one two three"), assistant("four"), user("five"))
+    first = Terms(counter=words, window=4000, max_tokens=100, tools=(Shape("look", "finds it"),))
+    made = plan(first, past)
+    state = answered(made.state, Usage(input_tokens=made.manifest.tokens.value + 100))
+    same = plan(first, past, state).manifest
+    assert (same.tokens.margin, same.shared) == (0, 3)
+    for other in (Shape("see", "shows it"), Shape("look", "finds it in all the world")):
+        changed = plan(evolve(first, tools=(other,)), past, state).manifest
+        added = words.tools((other,)) - words.tools(first.tools)
+        assert changed.tokens.kind == "anchored"
+        assert changed.tokens.value == same.tokens.value + added
+        assert changed.tokens.margin >= words.tools(first.tools) * words.margin
+        assert changed.shared == 0, "definitions come before all messages"
+    none = plan(evolve(first, tools=()), past, state).manifest
+    assert none.tokens.value == same.tokens.value - words.tools(first.tools)

@@ -59,6 +59,9 @@ def test_a_reply_of_many_windows(runtime: str, profile: str) -> None:
             assert (reply.outcome, reply.reason) == (Outcome.COMPLETE, None)
             told = [event for event in events if isinstance(event, Notice) and "outgrown" in event.message]
             assert len(told) == 1
+            cut = chat.manifest.shortened[-1]
+            assert (cut.index, chat.manifest.history) == (3, 3), "the reply under way has its place in the account"
+            assert cut.before > WINDOW > cut.after > 0
             assert {segment.strategy for segment in reply.segments} >= {"first", "echo"}
             assert [segment.start for segment in reply.segments[1:]] == [each.end for each in reply.segments[:-1]]
             assert (await chat.send("say on")).text == "on"
