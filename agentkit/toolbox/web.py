@@ -2,6 +2,7 @@
 
 A name is resolved once, every address that it has is looked at, and the transport is told to connect to one of those
 and to nothing else: a name that means something else a moment later is of no use. Each redirect is judged anew.
+Proxies are passed by, because one would resolve the name itself.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from attrs import field, frozen
 
 from agentkit.errors import InvalidInput
+from agentkit.options import Timeouts
 from agentkit.tools import AnyTool, tool
 
 _MOST_BYTES = 1 << 20
 _MOST_REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TIMEOUTS = Timeouts(connect=10, first_byte=20, idle=20, total=50)
+_ACCEPTED = "text/html, text/*;q=0.9, application/json;q=0.9, application/xml;q=0.9, */*;q=0.1"
 _TEXTS = (
     "text/",
     "application/json",
@@ -65,6 +69,16 @@ class Fetcher(Protocol):
 Resolve = Callable[[str, int], Iterable[str]]
 
 
+def _get(target: Target) -> Fetched:
+    """By the transport that conversations use, with limits of time of its own."""
+    from agentkit._runtime.http.pinned import get
+
+    status, headers, body = get(
+        target.url, target.host, target.address, most=target.most_bytes + 1, accept=_ACCEPTED, timeouts=_TIMEOUTS
+    )
+    return Fetched(status, headers, body)
+
+
 def _resolve(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
@@ -83,7 +97,7 @@ class Web:
 
     allow: Sequence[str] = field(converter=_hosts)
     """Names of hosts; `*.example.org` stands for all below example.org, but not for itself."""
-    fetch: Fetcher = field(repr=False)
+    fetch: Fetcher = field(default=_get, repr=False)
     most_bytes: int = _MOST_BYTES
     resolve: Resolve = field(default=_resolve, repr=False)
     private: bool = False
