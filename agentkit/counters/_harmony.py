@@ -7,6 +7,7 @@ What a server makes of a message is one of three ways; where it is not known whi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, assert_never
 
 from attrs import field, frozen
@@ -15,7 +16,7 @@ from agentkit.counters._content import arguments, only_results, opaque, results,
 from agentkit.counters._packed import O200K
 from agentkit.counters._typescript import namespace
 from agentkit.counters._vocabulary import Vocabulary
-from agentkit.messages import Message, ToolCall
+from agentkit.messages import Message, ToolCall, ToolResult
 from agentkit.tokens import CountKind, ToolShape
 
 _SYSTEM = """You are ChatGPT, a large language model trained by OpenAI.
@@ -68,19 +69,20 @@ class HarmonyCounter:
     @property
     def base(self) -> int:
         """The system message with its date, and the beginning of the reply."""
-        return 4 + self.text(_SYSTEM) + 2
+        return 4 + _system_tokens(self.vocabulary) + 2
 
     def text(self, text: str, /) -> int:
         return self.vocabulary.count(text)
 
     def message(self, message: Message, /, *, live: bool = False) -> int:
-        return max(self._message(message, way, live=live) for way in self.ways)
+        ways = self.ways if any(isinstance(part, ToolCall | ToolResult) for part in message.parts) else self.ways[:1]
+        return max(self._message(message, way, live=live) for way in ways)
 
     def tools(self, tools: Sequence[ToolShape], /, *, system: bool = False) -> int:
         if not tools:
             return 0
         frame = 0 if system else 4
-        return self.text(_SYSTEM + _SYSTEM_TOOLS) - self.text(_SYSTEM) + frame + self._namespace(tools)
+        return self.text(_SYSTEM + _SYSTEM_TOOLS) - _system_tokens(self.vocabulary) + frame + self._namespace(tools)
 
     def _namespace(self, tools: Sequence[ToolShape]) -> int:
         """The template writes types in a shorter way than the library, but a comma after each default, and an empty
@@ -122,3 +124,8 @@ class HarmonyCounter:
 
     def _result(self, content: str, way: Rendering) -> int:
         return 9 + self.text(to_json(content) if way.quotes_results else content)
+
+
+@lru_cache(8)
+def _system_tokens(vocabulary: Vocabulary) -> int:
+    return vocabulary.count(_SYSTEM)

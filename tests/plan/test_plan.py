@@ -152,12 +152,15 @@ def test_any_history_and_any_budget(terms: Terms, given_messages: list[Message])
 def test_a_conversation_turn_by_turn(terms: Terms, said: list[Message], steps: list[tuple[int, int]]) -> None:
     """The history grows and goes back; the backend counts otherwise than we do."""
     whole, state, squeezed = history(*said), None, set[int]()
+    sent: tuple[Message, ...] = ()
     for length, hidden in steps:
         past = whole.first(length)
         made = planned(terms, past, state)
         if made is None:
             continue
         check(terms, past, made, squeezed)
+        assert made.messages[: made.manifest.shared] == sent[: made.manifest.shared]
+        sent = made.messages
         last = made.state.outline.last_group()
         squeezed |= {last for gap in made.state.selection.gaps if gap.stop > last}
         counted = count_prompt(terms.counter, made.messages, tools=terms.tools).value

@@ -76,7 +76,7 @@ def _shared(before: PlanState, now: PlanState) -> int:
         return 0
     same_turn = before.outline.last_group() == now.outline.last_group()
     low, high = 0, min(len(before.sent) if same_turn else before.settled, len(now.sent))
-    if before.sent[:high] == now.sent[:high]:
+    if _has_grown(before, now) or before.sent[:high] == now.sent[:high]:
         return high
     while low + 1 < high:
         middle = (low + high) // 2
@@ -85,6 +85,13 @@ def _shared(before: PlanState, now: PlanState) -> int:
         else:
             high = middle
     return low
+
+
+def _has_grown(before: PlanState, now: PlanState) -> bool:
+    """The one request is the other with more behind it, as their making shows: nothing needs to be compared."""
+    old, new = before.terms, now.terms
+    same = (old.system, old.summary) == (new.system, new.summary) and before.selection == now.selection
+    return same and not old.extra and before.outline.kept(now.outline.history) == len(before.outline)
 
 
 def _tokens_of(before: PlanState, now: PlanState, shared: int) -> int:
