@@ -124,6 +124,8 @@ class Wanted(Generic[T]):
             description=f"{_CALL} {about}".rstrip(),
             parameters=self.schema,
             function=_received,
+            approve="auto",
+            rerun="rerun",
             ends_turn=True,
             strict=self.strict,
             outline=self._outlines[0],
@@ -146,7 +148,7 @@ class _AnswerTool(Tool[..., str]):
 
 
 def _received(value: object) -> str:
-    """The model has said it, so it is not told once more."""
+    """Nothing is done; and the model has said it, so it is not told once more."""
     return _RECEIVED
 
 

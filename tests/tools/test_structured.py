@@ -423,6 +423,7 @@ def test_the_value_as_the_arguments_of_a_call() -> None:
     want = wanted(Plan)
     tool = want.as_tool()
     assert (tool.name, tool.ends_turn, tool.strict, tool.parameters) == ("answer", True, True, want.schema)
+    assert (tool.approve, tool.rerun) == ("auto", "rerun")
     assert tool.description.endswith(" Call it once. What is planned.")
     call = tool.bind(json.loads(PLAN_JSON))
     assert call.arguments == {"value": PLAN}
