@@ -230,7 +230,13 @@ def test_the_wheel_holds_the_vocabularies_and_their_licences(tmp_path):
     command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     subprocess.run(command, check=True, cwd=root, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    names = set(zipfile.ZipFile(wheel).namelist())
+    packed = zipfile.ZipFile(wheel)
+    names = set(packed.namelist())
+    metadata = packed.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+    assert "\nLicense-Expression: MIT AND Apache-2.0\n" in metadata
+    for name in ("LICENSE", "agentkit/counters/data/NOTICE.md", "agentkit/counters/data/LICENSE-APACHE"):
+        assert f"\nLicense-File: {name}\n" in metadata
+        assert any(held.endswith(f"/licenses/{name}") for held in names)
     for name in ("o200k.xz", "qwen2.xz", "NOTICE.md", "LICENSE-APACHE"):
         assert f"agentkit/counters/data/{name}" in names
     assert wheel.stat().st_size < 2_500_000
