@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -14,7 +14,6 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._runtime.backend import backends_for, counter_of
-from agentkit._runtime.given import Tools
 from agentkit._runtime.opened import OpenStore
 from agentkit._runtime.session import holder_of, new_id
 from agentkit.config import transcript_path
@@ -27,7 +26,6 @@ from agentkit.messages import Message, Prompt, message, well_formed
 from agentkit.options import ON_BUSY, Fallback, Limits, OnBusy, Options, RetryPolicy, Timeouts
 from agentkit.provider import Provider
 from agentkit.store import Store
-from agentkit.tools import AnyTool, ToolSource
 from agentkit.tooluse import ToolUse
 from agentkit.usage import Usage
 
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from agentkit._runtime.ratelimit import RateLimiter
     from agentkit._runtime.transport import AsyncTransport, Transport
     from agentkit.sim import Simulator
+    from agentkit.tools import AnyTool, ToolSource
 
 
 class Face:
@@ -130,7 +129,7 @@ class Face:
             )
             for place, backend in enumerate(self._backends)
         )
-        self._tools = Tools(tools, may_be_async=self._may_be_async)
+        self._tools, self._supply = self._given_tools(tools)
         self._tool_use = tool_use or ToolUse()
         self._fallback = fallback or Fallback()
         self._continuation = continuation or Continuation()
@@ -147,6 +146,16 @@ class Face:
         self._closed = False
         self._loaded: Journal | None = None
         self._loading = threading.Lock()
+
+    def _given_tools(self, tools: Iterable[Any]) -> tuple[Mapping[str, AnyTool], Callable[[], Any] | None]:
+        if isinstance(tools, str) or not isinstance(cast("object", tools), Iterable):
+            raise InvalidInput(f"tools= takes a list of functions, tools and sources of tools, not {tools!r:.80}")
+        items = tuple(tools)
+        if not items:
+            return {}, None
+        from agentkit._runtime.given import given
+
+        return given(items, may_be_async=self._may_be_async)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r}, name={self._name!r})"
@@ -236,8 +245,8 @@ class Face:
             fallback=self._fallback,
             continuation=self._continuation,
             context=self._context,
-            tools=self._tools.known,
-            supply=self._tools.supply,
+            tools=self._tools,
+            supply=self._supply,
             use=self._tool_use,
             options=self._options if options is None else options.over(self._options),
             ask=ask,

@@ -23,13 +23,13 @@ from agentkit._runtime.transport import StopSignal
 from agentkit.events import Reply
 from agentkit.messages import Message, Prompt, ToolCall
 from agentkit.options import Options
-from agentkit.pending import AsyncPendingCall, PendingCall
 
 if TYPE_CHECKING:
     from agentkit._engine.writing import Ask
     from agentkit._runtime.aio import AsyncTurn, AsyncTurnParts, AsyncValueTurn
     from agentkit._runtime.blocking import Turn, TurnParts, ValueTurn
     from agentkit._runtime.writer import Writer
+    from agentkit.pending import AsyncPendingCall, PendingCall
     from agentkit.writing import WriteProgress, Written
 
 
@@ -121,6 +121,8 @@ class Conversation(_Shared):
     @property
     def pending(self) -> tuple[PendingCall, ...]:
         """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
+        from agentkit.pending import PendingCall
+
         return tuple(PendingCall(call, self._decide) for call in self._journal().pending)
 
     def _decide(self, call: ToolCall, decision: Decision) -> None:
@@ -331,6 +333,8 @@ class AsyncConversation(_Shared):
     @property
     def pending(self) -> tuple[AsyncPendingCall, ...]:
         """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
+        from agentkit.pending import AsyncPendingCall
+
         return tuple(AsyncPendingCall(call, self._decide) for call in self._journal().pending)
 
     async def _decide(self, call: ToolCall, decision: Decision) -> None:

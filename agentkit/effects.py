@@ -10,7 +10,7 @@ There is at most one open answer at a time in a flow: `Open` begins it, `Read` t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -20,7 +20,9 @@ from agentkit.options import Timeouts
 from agentkit.provider import HTTPRequest, ResponseHead
 from agentkit.store import Entry, Record
 from agentkit.tokens import TokenCounter
-from agentkit.tools import AnyTool, BoundCall, ToolContext
+
+if TYPE_CHECKING:
+    from agentkit.tools import AnyTool, BoundCall, ToolContext
 
 R = TypeVar("R")
 
@@ -175,7 +177,7 @@ class Keep(Effect[None]):
 
 
 @frozen
-class Supply(Effect[Mapping[str, AnyTool]]):
+class Supply(Effect["Mapping[str, AnyTool]"]):
     """Ask for the tools; one that brings several may start a server for it."""
 
     tools: Callable[[], Mapping[str, AnyTool]]

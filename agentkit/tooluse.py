@@ -10,7 +10,7 @@ from attrs import Attribute, field, frozen
 
 from agentkit.errors import InvalidInput
 from agentkit.messages import ToolCall, ToolResult
-from agentkit.tools._tool import Approve, check_approval
+from agentkit.tools._approval import Approve, check_approval
 from agentkit.usage import Usage
 
 StopWhen = Callable[[Sequence[tuple[ToolCall, ToolResult]]], bool]

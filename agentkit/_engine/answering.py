@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -13,7 +14,6 @@ from agentkit._engine.exchange import deliver, exchange
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
-from agentkit._engine.prompted import Reading
 from agentkit._engine.rounds import detected, exchanged
 from agentkit._engine.seam import Joint, Native, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
@@ -22,6 +22,9 @@ from agentkit.events import Continuing, Notice
 from agentkit.messages import Message, user
 from agentkit.provider import Adapting, ChatRequest, Chunk, Detecting, Exchanging
 from agentkit.usage import FinishReason
+
+if TYPE_CHECKING:
+    from agentkit._engine.prompted import Reading
 
 _NO_WAY = "no way of continuing works with this backend"
 _FEW, _HARDLY = 256, 8
@@ -302,6 +305,8 @@ class Approach:
         """A fresh one for each time the request is sent; None where chunks need no other look."""
         self._seam = self._last = self._joined()
         if self.request.prompted:
+            from agentkit._engine.prompted import Reading
+
             self._last = Reading(self.request.prompted, self._seam)
         return self._last
 

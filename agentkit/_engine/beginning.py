@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -16,12 +16,14 @@ from agentkit.errors import InvalidInput
 from agentkit.messages import Message, ToolResult
 from agentkit.options import Fallback, OnBusy, Options
 from agentkit.store import Configured, Imported, Record, Rewound, ToolFinished, TurnEnded, TurnResumed, TurnStarted
-from agentkit.tools import AnyTool, Wanted
 from agentkit.tooluse import ToolUse
 from agentkit.usage import Outcome
 
+if TYPE_CHECKING:
+    from agentkit.tools import AnyTool, Wanted
+
 UNFINISHED = (None, Outcome.INTERRUPTED, Outcome.TRUNCATED, Outcome.FAILED, Outcome.AWAITING_APPROVAL)
-PASSED_OVER = "Not run: the user went on without deciding about this call."
+PASSED_OVER = "Not run: the user went on with something else."
 
 
 @frozen(kw_only=True)
@@ -44,7 +46,7 @@ class Task:
     fallback: Fallback = Fallback()
     continuation: Continuation = Continuation()
     context: ContextPolicy = ContextPolicy()
-    tools: Mapping[str, AnyTool] = field(factory=dict[str, AnyTool])
+    tools: Mapping[str, AnyTool] = field(factory=dict)
     supply: Callable[[], Mapping[str, AnyTool]] | None = None
     """Gives the tools in place of those, where it takes time to know them."""
     use: ToolUse = ToolUse()
@@ -133,11 +135,15 @@ def opening(instructions: str | None, imports: tuple[Message, ...], journal: Jou
 
 
 def _passed_over(journal: Journal) -> list[Record]:
-    """The calls that waited for a decision wait no longer: something else is said."""
-    turn, pending = journal.last_turn, journal.pending
-    if turn is None:
+    """The calls that waited for a decision wait no longer: something else is said. A result that was given is one."""
+    turn = journal.last_turn
+    if turn is None or turn.outcome is not Outcome.AWAITING_APPROVAL:
         return []
-    return [ToolFinished(turn.turn_id, ToolResult(call.id, PASSED_OVER, is_error=True)) for call in pending]
+    given = {call.id: decided.answer for call in turn.open_calls() if (decided := turn.decided.get(call.id))}
+    return [
+        ToolFinished(turn.turn_id, given.get(call.id) or ToolResult(call.id, PASSED_OVER, is_error=True))
+        for call in turn.open_calls()
+    ]
 
 
 def _known_turn(task: Task, journal: Journal) -> TurnState:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import evolve
+
 from agentkit._engine.admission import admitted
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.journal import NOTHING, Journal
@@ -26,7 +28,9 @@ def deciding(call_id: str, decision: Decision) -> Callable[[Task, Journal], Flow
 
     def decide(task: Task, journal: Journal) -> Flow[Reply]:
         try:
-            name, journal = yield from admitted(task, journal)
+            # a fork would hide what was decided, and a turn that runs need not stop for it
+            patient = task if task.on_busy == "reject" else evolve(task, on_busy="queue")
+            name, journal = yield from admitted(patient, journal)
             turn = journal.last_turn
             if turn is None or all(call.id != call_id for call in journal.pending):
                 raise InvalidInput(f"the call {call_id!r} does not wait for a decision: it was decided, or passed over")

@@ -10,7 +10,7 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task, write
 from agentkit._engine.course import Course
 from agentkit._engine.journal import NOTHING, Journal, TurnState
-from agentkit._engine.toolround import Verdict
+from agentkit._engine.stage import Verdict
 from agentkit.effects import Flow
 from agentkit.errors import AgentKitError, IncompleteReply, ProviderError, Unsupported
 from agentkit.events import Reply

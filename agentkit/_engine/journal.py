@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from agentkit._engine.accumulate import reply_parts
 from agentkit._engine.fitting import Desk
@@ -75,6 +75,19 @@ class TurnState:
             answered.update(part.call_id for part in message.parts if isinstance(part, ToolResult))
         return ()
 
+    def undecided(self) -> tuple[ToolCall, ...]:
+        """The open calls that wait for the user: nothing was decided, or they have begun since. As they would run."""
+        waiting = (call for call in self.open_calls() if call.id not in self.decided or call.id in self.started)
+        return tuple(as_decided(call, self.decided.get(call.id)) for call in waiting)
+
+    def decide(self, record: Decided) -> None:
+        """What the user says of a call holds until it begins to run, its arguments for longer."""
+        before = self.decided.get(record.call_id)
+        if before is not None and record.arguments is None:
+            record = evolve(record, arguments=before.arguments)
+        self.decided[record.call_id] = record
+        self.started.discard(record.call_id)
+
     def ordered_results(self) -> list[Message]:
         """The results that came so far, as messages."""
         calls = next((message.tool_calls for message in reversed(self.messages) if message.tool_calls), ())
@@ -101,6 +114,13 @@ class TurnState:
         """The last message of the assistant in this turn, cut or whole."""
         said = [message for message in self.messages if message.role == "assistant"]
         return self.partial() or (said[-1] if said else NOTHING)
+
+
+def as_decided(call: ToolCall, decided: Decided | None) -> ToolCall:
+    """The call as the user wants it to run."""
+    if decided is None or decided.arguments is None:
+        return call
+    return evolve(call, arguments=decided.arguments, raw=None, broken=False)
 
 
 def longer(earlier: Message | None, later: Message | None) -> Message | None:
@@ -199,6 +219,7 @@ class Journal:
                 self._add(turn, record.message)
                 self._paid(turn, record.usage)
                 turn.settle()
+                turn.segments = ()
             case Discarded():
                 self._paid(turn, record.usage)
                 turn.settle()
@@ -214,11 +235,13 @@ class Journal:
             case ToolStarted():
                 turn.started.add(record.call_id)
             case Decided():
-                turn.decided[record.call_id] = record
-            case ToolFinished():
+                turn.decide(record)
+            case ToolFinished() if any(call.id == record.result.call_id for call in turn.open_calls()):
                 turn.results[record.result.call_id] = record.result
                 if not turn.open_calls():
                     self._flush(turn)
+            case ToolFinished():
+                pass  # nobody waits for it
             case _:
                 assert_never(record)
 
@@ -227,7 +250,11 @@ class Journal:
         turn.usage += usage
 
     def _flush(self, turn: TurnState) -> None:
-        """The results that came become messages."""
+        """The results that came become messages, in one order with those that came before a pause."""
+        while turn.results and turn.messages[-1].role == "tool":
+            earlier = turn.messages.pop()
+            self.history = self.history.first(len(self.history) - 1)
+            turn.results.update((part.call_id, part) for part in earlier.parts if isinstance(part, ToolResult))
         for message in turn.ordered_results():
             self._add(turn, message)
         turn.results.clear()
@@ -275,7 +302,7 @@ class Journal:
         turn = self.last_turn
         if turn is None or turn.outcome is not Outcome.AWAITING_APPROVAL:
             return ()
-        return tuple(call for call in turn.open_calls() if call.id not in turn.decided)
+        return turn.undecided()
 
     @property
     def last_turn(self) -> TurnState | None:

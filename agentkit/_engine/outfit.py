@@ -13,11 +13,10 @@ from agentkit._engine.beginning import Task, write
 from agentkit._engine.fitting import SMALL, Desk, Fitted
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
+from agentkit._engine.offers import demanded, in_words, offered, shape, worded
 from agentkit._engine.plan.terms import Summary, Terms
 from agentkit._engine.quiet import quiet
 from agentkit._engine.rounds import answer_to, driven
-from agentkit._engine.wanting import demanded, offered, way
-from agentkit._engine.worded import Worded
 from agentkit.effects import Flow, Load, Now, do
 from agentkit.errors import AgentKitError
 from agentkit.events import Trimmed
@@ -27,7 +26,6 @@ from agentkit.options import Options, RetryPolicy
 from agentkit.provider import Capabilities, ChatRequest, Counting, Measuring
 from agentkit.store import Summarized
 from agentkit.tokens import TokenCounter
-from agentkit.tools import as_text, instructions
 
 if TYPE_CHECKING:
     from agentkit._engine.plan.ledger import Ledger
@@ -61,12 +59,12 @@ class Outfit:
         task, can = self.task, line.provider.capabilities(line.model)
         return ChatRequest(
             model=line.model,
-            messages=as_text(messages) if task.tools and not can.tools else messages,
+            messages=worded(task, can, messages),
             options=demanded(task, can, options),
             stream=can.stream,
             tools=offered(task, can) if can.tools else (),
             prompted=() if can.tools else tuple(task.tools),
-            shape=task.wanted.shape if task.wanted is not None and way(task, can) == "native" else None,
+            shape=shape(task, can),
         )
 
     def foreseen(self, line: Line, options: Options) -> Manifest:
@@ -143,16 +141,13 @@ class Outfit:
         counter = line.counters(line.provider.name, line.model)
         if can.tools or not self.task.tools:
             return counter
+        from agentkit._engine.worded import Worded
+
         return Worded(counter, max(self.task.tools, key=len))
 
     def _system(self, options: Options, can: Capabilities) -> Message | None:
         """The instructions, with what a backend that lacks something is told in words."""
-        texts = [self.journal.system or ""]
-        if self.task.tools and not can.tools:
-            texts.append(instructions(tuple(self.task.tools.values()), options.tool_choice or "auto"))
-        if self.task.wanted is not None and way(self.task, can) == "words":
-            texts.append(self.task.wanted.instructions)
-        said = "\n\n".join(text for text in texts if text)
+        said = "\n\n".join(filter(None, (self.journal.system, *in_words(self.task, can, options))))
         return system(said) if said else None
 
     def _measured(self, line: Line, terms: Terms, desk: Desk) -> Flow[None]:

@@ -5,55 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from agentkit._engine.beginning import Task
-from agentkit._engine.journal import Journal, TurnState
+from agentkit._engine.journal import TurnState, as_decided
+from agentkit._engine.stage import Stage, Tally, Verdict
 from agentkit._engine.toolrun import Done, Run, Shift
 from agentkit.effects import Flow, Now, do
-from agentkit.errors import ToolError
 from agentkit.events import ApprovalNeeded
 from agentkit.messages import Message, Part, ToolCall, ToolResult
-from agentkit.store import Decided, Record
+from agentkit.store import Decided, Replied
 from agentkit.tools import AnyTool, Approval, BoundCall, prepare
 from agentkit.tooluse import ToolUse
-from agentkit.usage import Outcome
+from agentkit.usage import Outcome, Usage
 
-MAYBE_RUN = "it is not known whether it ran: the process that ran it came to an end"
-UNSURE = "It is not known whether this call ran: the process that ran it came to an end. It was not run again."
+MAYBE_RUN = "it is not known whether it ran: the turn was cut off in the middle of it"
+UNSURE = "It is not known whether this call ran: the turn was cut off in the middle of it. It was not run again."
 DENIED = "This tool may not be used here, so it was not run."
-
-
-@frozen
-class Verdict:
-    """Why the turn ends with these calls, in place of asking the model again."""
-
-    outcome: Outcome
-    reason: str = ""
-
-
-@define
-class Tally:
-    """What the turn has done with tools since it was begun or resumed."""
-
-    rounds: int = 0
-    calls: int = 0
-    corrections: int = 0
-    """How often the model was told that its reply does not come to a value."""
-    began: float | None = None
-    errors: list[ToolError] = field(factory=list[ToolError])
-
-
-@define
-class Stage:
-    """A turn while it is answered."""
-
-    task: Task
-    journal: Journal
-    state: TurnState
-    name: str
-    """Of the conversation that it runs in."""
-    tally: Tally = field(factory=Tally)
 
 
 @define
@@ -65,7 +33,7 @@ class Sorted:
     runs: list[Run] = field(factory=list[Run])
 
 
-def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Record] = ()) -> Flow[Verdict | None]:
+def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Replied] = ()) -> Flow[Verdict | None]:
     """Bring the calls to their results; None where the model is to be asked again.
 
     The records `before` go into the journal first: the reply itself, where it is not there yet.
@@ -75,7 +43,8 @@ def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Record] = (
     """
     task, state, tally = stage.task, stage.state, stage.tally
     sort = sort_out(task, state, calls)
-    limit = yield from _limit(task.use, state, tally, len(sort.runs))
+    spent = sum((reply.usage for reply in before), state.usage)
+    limit = yield from _limit(task.use, spent, tally, len(sort.runs))
     if limit is not None:
         sort = Sorted()
     shift = Shift(task.use, stage.name, state.turn_id, sort.runs)
@@ -105,13 +74,13 @@ def _ends(tool: AnyTool | None, result: ToolResult) -> bool:
     return tool is not None and tool.ends_turn and not result.is_error
 
 
-def _limit(use: ToolUse, state: TurnState, tally: Tally, more: int) -> Flow[str | None]:
+def _limit(use: ToolUse, spent: Usage, tally: Tally, more: int) -> Flow[str | None]:
     """Why no further round begins."""
     if use.max_rounds is not None and tally.rounds >= use.max_rounds:
         return f"max_rounds={use.max_rounds} rounds of tools were made"
     if use.max_calls is not None and tally.calls + more > use.max_calls:
         return f"max_calls={use.max_calls} does not allow {more} more after {tally.calls}"
-    if use.max_cost is not None and use.price is not None and use.price(state.usage) >= use.max_cost:
+    if use.max_cost is not None and use.price is not None and use.price(spent) >= use.max_cost:
         return f"max_cost={use.max_cost:g} is reached"
     if use.max_seconds is not None:
         now = yield from do(Now())
@@ -129,38 +98,34 @@ def sort_out(task: Task, state: TurnState, calls: Iterable[ToolCall]) -> Sorted:
         if decided is not None and decided.answer is not None:
             sort.answered.append(Done(call, decided.answer))
             continue
-        bound = prepare(task.callable, call if decided is None else as_decided(call, decided))
+        wanted, note = as_decided(call, decided), _note(decided)
+        bound = prepare(task.callable, wanted)
         if isinstance(bound, ToolResult):
-            sort.answered.append(Done(call, bound))
-        elif decided is not None:
-            sort.runs.append(Run(call, bound, _note(decided)))
+            sort.answered.append(Done(call, evolve(bound, content=f"{note}{bound.content}")))
         elif call.id in state.started:
-            _again(sort, call, bound)
+            _again(sort, Run(call, bound, note), wanted)
+        elif decided is not None:
+            sort.runs.append(Run(call, bound, note))
         else:
             _first(task.use, sort, call, bound)
     return sort
 
 
-def as_decided(call: ToolCall, decided: Decided) -> ToolCall:
-    """The call as the user wants it to run."""
-    return call if decided.arguments is None else evolve(call, arguments=decided.arguments, raw=None, broken=False)
-
-
-def _note(decided: Decided) -> str:
-    if decided.arguments is None:
+def _note(decided: Decided | None) -> str:
+    if decided is None or decided.arguments is None:
         return ""
     return f"(The user has changed the arguments to {json.dumps(decided.arguments, ensure_ascii=False)}.)\n"
 
 
-def _again(sort: Sorted, call: ToolCall, bound: BoundCall) -> None:
+def _again(sort: Sorted, run: Run, wanted: ToolCall) -> None:
     """It was begun, and nobody knows what became of it."""
-    match bound.tool.rerun:
+    match run.bound.tool.rerun:
         case "rerun":
-            sort.runs.append(Run(call, bound))
+            sort.runs.append(run)
         case "ask":
-            sort.asked.append(ApprovalNeeded(call, MAYBE_RUN))
+            sort.asked.append(ApprovalNeeded(wanted, MAYBE_RUN))
         case _:
-            sort.answered.append(Done(call, ToolResult(call.id, UNSURE, is_error=True)))
+            sort.answered.append(Done(run.call, ToolResult(run.call.id, UNSURE, is_error=True)))
 
 
 def _first(use: ToolUse, sort: Sorted, call: ToolCall, bound: BoundCall) -> None:

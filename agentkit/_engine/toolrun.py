@@ -62,27 +62,32 @@ class Shift:
         """Run all of them; what is `answered` already, and the records `before`, go into the journal with the first."""
         records, events = self._finished(answered)
         records[:0] = before
+        version = journal.version
         try:
             while True:
-                fresh = self._fresh()
+                fresh, version = self._fresh(), journal.version
                 records += [ToolStarted(self._turn_id, run.call.id) for run in fresh]
                 if records:
                     yield from write(journal, records, durable=True)
+                records = []
+                for run in fresh:  # before anybody is told: what the journal says was begun has begun
+                    yield from self._launch(next(self._places), run)
                 yield from events
                 for run in fresh:
                     yield ToolCallStarted(run.call)
-                    yield from self._launch(next(self._places), run)
                 if not self._running:
                     return
                 news, self._now = yield from do(Await(self._patience()))
-                ended = yield from self._heard(news)
-                records, events = self._finished(ended)
-                events[:0] = _progress(self._running, news)
+                events = _progress(self._running, news)
+                records, more = self._finished((yield from self._heard(news)))
+                events += more
         except BaseException:
             # what was heard of meanwhile is done, too
             left = yield from do(Abandon())
+            if records and journal.version == version and not journal.torn:
+                yield from write(journal, records, durable=True)  # the store takes the same once
             records, _ = self._finished([done for each in left if (done := self._ended(each)) is not None])
-            if records:
+            if records and not journal.torn:
                 yield from write(journal, records, durable=True)
             raise
 
@@ -131,15 +136,14 @@ class Shift:
         run = self._running.pop(news.place)
         match news:
             case Returned():
-                result = returned(run.call.id, news.value, most=run.bound.tool.max_output)
-                return Done(run.call, _noted(run, result))
+                return _returned(run, news.value)
             case Raised():
-                return Done(run.call, _noted(run, raised(run.call.id, news.error)), news.error)
+                return _failed(run, news.error)
 
     def _late(self, run: Run) -> Done:
         limit = run.bound.tool.timeout or self._use.timeout
         error = TimeoutError(f"{run.call.name} was not done after {limit:g} seconds, and nobody waits for it any more")
-        return Done(run.call, raised(run.call.id, error), error)
+        return _failed(run, error)
 
     def _finished(self, ended: Sequence[Done]) -> tuple[list[Record], list[Event]]:
         self.done += ended
@@ -152,8 +156,20 @@ class Shift:
         return [_error(done.call, done.error) for done in self.done if done.error is not None]
 
 
+def _returned(run: Run, value: object) -> Done:
+    """Any value has a text; what fails to be looked at has failed."""
+    try:
+        return Done(run.call, _noted(run, returned(run.call.id, value, most=run.bound.tool.max_output)))
+    except Exception as error:  # noqa: BLE001 - the code of a value that a tool has made may raise anything
+        return _failed(run, error)
+
+
+def _failed(run: Run, error: BaseException) -> Done:
+    return Done(run.call, _noted(run, raised(run.call.id, error)), error)
+
+
 def _error(call: ToolCall, cause: BaseException) -> ToolError:
-    error = ToolError(f"{call.name} failed: {type(cause).__name__}: {cause}")
+    error = ToolError(f"{call.name} failed: {raised(call.id, cause).content}")
     error.__cause__ = cause
     return error
 

@@ -9,11 +9,12 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from agentkit.errors import InvalidInput
 from agentkit.tools import _classes
+from agentkit.tools._approval import Approve
 from agentkit.tools._docs import summary
 from agentkit.tools._hints import HintReader
 from agentkit.tools._schema import schema_of
 from agentkit.tools._shapes import Foreign, Named, Outline, Record
-from agentkit.tools._tool import MAX_OUTPUT, Approve, Rerun, Tool, ToolContext
+from agentkit.tools._tool import MAX_OUTPUT, Rerun, Tool, ToolContext
 
 P = ParamSpec("P")
 R = TypeVar("R")

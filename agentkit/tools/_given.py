@@ -14,10 +14,11 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from agentkit.errors import InvalidInput
+from agentkit.tools._approval import Approve
 from agentkit.tools._errors import shown
 from agentkit.tools._json import is_array, is_mapping, is_object
 from agentkit.tools._shapes import Foreign, Outline
-from agentkit.tools._tool import Approve, Rerun, Tool, ToolContext
+from agentkit.tools._tool import Rerun, Tool, ToolContext
 
 R_co = TypeVar("R_co", covariant=True)
 

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeAlia
 from attrs import evolve, field, frozen
 
 from agentkit.errors import InvalidInput
-from agentkit.messages import ToolCall
+from agentkit.tools._approval import Approve, check_approval
 from agentkit.tools._convert import convert
 from agentkit.tools._errors import InvalidArguments
 from agentkit.tools._schema import schema_of, strict_outline
@@ -20,10 +20,6 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 
-Approval: TypeAlias = Literal["auto", "ask", "deny"]
-"""Whether a call runs at once, waits for the user, or is refused."""
-Approve: TypeAlias = Approval | Callable[[ToolCall], Approval]
-"""The same, or a function that says it of a call; what it raises counts as "ask"."""
 Rerun: TypeAlias = Literal["rerun", "ask", "fail"]
 """What is done about a call of which nobody knows whether it ran: a crash came between."""
 MAX_OUTPUT = 32_000
@@ -59,12 +55,6 @@ def _one_of(words: Any) -> Any:
             raise InvalidInput(f"{attribute.name} is one of {', '.join(get_args(words))}, not {value!r}")
 
     return check
-
-
-def check_approval(instance: object, attribute: Any, value: object) -> None:
-    """For fields that hold an `Approve` or None."""
-    if value is not None and not callable(value):
-        _one_of(Approval)(instance, attribute, value)
 
 
 def _at_least(low: float, *, whole: bool = True) -> Any:

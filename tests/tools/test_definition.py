@@ -133,7 +133,7 @@ def test_settings() -> None:
     ("settings", "message"),
     [
         ({"name": "a b"}, "a tool cannot have the name 'a b'"),
-        ({"approve": "maybe"}, "approve is one of auto, ask, deny, not 'maybe'"),
+        ({"approve": "maybe"}, "approve is one of auto, ask, deny, or a function, not 'maybe'"),
         ({"rerun": True}, "rerun is one of rerun, ask, fail, not True"),
         ({"timeout": 0}, "timeout must be a number of at least 0.001, not 0"),
         ({"retries": -1}, "retries must be a number of at least 0, not -1"),

@@ -1,0 +1,116 @@
+"""A turn that comes to its end over several replies: those that call tools, and those that are no value yet."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from agentkit._engine.answering import answered
+from agentkit._engine.beginning import write
+from agentkit._engine.stage import Round, Stage, Verdict, begun
+from agentkit._engine.toolround import with_ids, worked
+from agentkit._engine.wanting import miscalled, misread, told, watched
+from agentkit.effects import Flow, Keep, Now, do
+from agentkit.events import Correcting
+from agentkit.messages import Message, ToolCall
+from agentkit.store import Discarded, Replied
+from agentkit.tools import InvalidReply
+from agentkit.usage import FinishReason
+
+
+def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
+    """Ask, run what is called, and ask again, until nothing is called any more or there is a reason to stop.
+
+    Raises:
+        InvalidReply: no reply came to the value that is wanted.
+    """
+    if stage.task.use.max_seconds is not None:
+        stage.tally.began = yield from do(Now())
+    calls, resumed = stage.state.open_calls(), stage.state.resumed
+    while True:
+        if calls:
+            verdict = yield from _worked(stage, at, calls)
+            if verdict is not None:
+                return verdict
+            resumed = False
+        yield from do(Keep(at.builder))
+        yield from _attempted(stage, at, resumed=resumed)
+        calls = _calls(stage, at)
+        if calls:
+            continue
+        problem = _problem(stage, at)
+        if problem is None:
+            return None
+        yield from _discarded(stage, at, problem)
+        resumed = False
+
+
+def _calls(stage: Stage, at: Round) -> tuple[ToolCall, ...]:
+    """What a whole reply calls; the reply is ready to be written then."""
+    builder = at.builder
+    is_whole = at.course.stopped is None and builder.finish_reason is not FinishReason.FILTERED
+    if not (stage.task.callable and builder.called and is_whole):
+        return ()
+    message = with_ids(builder.message(), stage.state.messages)
+    if message.tool_calls:
+        at.reply = message
+        stage.journal.counted(builder.reported, message if len(builder.segments) == 1 else None)
+    return message.tool_calls
+
+
+def _worked(stage: Stage, at: Round, calls: tuple[ToolCall, ...]) -> Flow[Verdict | None]:
+    """The calls come to their results."""
+    before = () if at.reply is None else (Replied(stage.state.turn_id, at.reply, at.builder.spent),)
+    verdict = yield from worked(stage, calls, before)
+    if verdict is None:
+        _anew(stage, at)
+        stage.task = evolve(stage.task, options=evolve(stage.task.options, tool_choice=None))  # that has been done
+        yield from _corrected(stage, miscalled(stage.task, calls))
+    return verdict
+
+
+def _anew(stage: Stage, at: Round) -> None:
+    """What comes next is another reply."""
+    fresh = begun(stage)
+    at.builder, at.course, at.reply = fresh.builder, fresh.course, None
+
+
+def _attempted(stage: Stage, at: Round, *, resumed: bool) -> Flow[None]:
+    """Fill the builder with a reply."""
+    flow = answered(stage.task, stage.journal, at.builder, at.course, resumed=resumed)
+    if stage.task.wanted is None or stage.task.wanted.is_text:
+        return (yield from flow)
+    partial = stage.task.wanted.partial()
+    for carried in at.builder.text:
+        _ = partial.feed(carried)
+    return (yield from watched(flow, partial))
+
+
+def _problem(stage: Stage, at: Round) -> InvalidReply | None:
+    """Why the reply is no value, if one is wanted; of a reply that is cut this is not the place to say it."""
+    if stage.task.wanted is None or at.course.stopped is not None:
+        return None
+    return misread(stage.task.wanted, at.builder.said)
+
+
+def _discarded(stage: Stage, at: Round, problem: InvalidReply) -> Flow[None]:
+    """The reply is no part of history, and the model is told why."""
+    message: Message = at.builder.message()
+    discarded = Discarded(stage.state.turn_id, message, str(problem), at.builder.spent)
+    yield from write(stage.journal, [discarded])
+    _anew(stage, at)
+    yield from _corrected(stage, problem)
+    stage.task = evolve(stage.task, besides=told(message, problem))
+
+
+def _corrected(stage: Stage, problem: InvalidReply | None) -> Flow[None]:
+    """The model is to put something right, so often.
+
+    Raises:
+        InvalidReply: it was asked often enough.
+    """
+    if problem is None:
+        return
+    stage.tally.corrections += 1
+    if stage.tally.corrections >= stage.task.attempts:
+        raise problem
+    yield Correcting(stage.tally.corrections, str(problem))
