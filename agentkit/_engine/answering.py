@@ -11,6 +11,7 @@ from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task
 from agentkit._engine.course import Course
 from agentkit._engine.exchange import deliver, exchange
+from agentkit._engine.history import aside
 from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
@@ -19,7 +20,7 @@ from agentkit._engine.seam import Joint, Native, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
-from agentkit.messages import Message, user
+from agentkit.messages import Message
 from agentkit.provider import Adapting, ChatRequest, Chunk, Detecting, Exchanging
 from agentkit.usage import FinishReason
 
@@ -272,7 +273,7 @@ class _Attempts:
         options = course.allowed(strategy)
         instruction = course.instruction(strategy, partial.text)
         if instruction is not None:
-            after = (user(instruction),)
+            after = (aside(instruction),)
             sent = yield from self._outfit.beginning(line, options, partial, after, long=self._outgrown)
         if sent.text != partial.text:
             self._outgrown = True

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from attrs import evolve
 
-from agentkit.messages import Message, ToolCall, ToolResult
+from agentkit.messages import Message, ToolCall, ToolResult, user
 
 
 class History:
@@ -55,6 +55,11 @@ class History:
         if self._items is other._items:
             return length
         return next((place for place in range(length) if self._items[place] is not other._items[place]), length)
+
+
+def aside(text: str) -> Message:
+    """What the engine says under the role of the user: no question of the user's, and not counted as one."""
+    return user(text).with_meta("agentkit", aside=True)
 
 
 UNANSWERED = "No result: the tool was not run to its end."

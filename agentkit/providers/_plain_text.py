@@ -17,13 +17,20 @@ class WireMessage(TypedDict):
 
 
 def window(messages: Sequence[Message], pairs: int) -> int:
-    """Where the last questions begin: the current one and `pairs` before it. What answers a question stays with it."""
+    """Where the last questions begin: the current one and `pairs` before it. What answers a question stays with it.
+
+    What was said for the user is no question; a summary in front of the first one stays with it.
+    """
     for place in range(len(messages) - 1, -1, -1):
-        if asks(messages[place]):
+        if asks(messages[place]) and not _is_aside(messages[place]):
             if pairs == 0:
-                return place
+                return place - 2 if place > 1 and _is_aside(messages[place - 2]) else place
             pairs -= 1
     return 0
+
+
+def _is_aside(message: Message) -> bool:
+    return bool(message.meta.get("agentkit", {}).get("aside"))
 
 
 def wires_of(messages: Sequence[Message], backend: str) -> list[WireMessage]:

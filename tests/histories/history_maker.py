@@ -11,12 +11,16 @@ from functools import cache
 from random import Random
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from agentkit._engine.beginning import UNFINISHED, opening
-from agentkit._engine.journal import Journal
+from agentkit._engine.beginning import Rewind, Task, begin
+from agentkit._engine.journal import Journal, TurnState
+from agentkit._engine.line import Line
 from agentkit.codec import from_openai
+from agentkit.effects import Append
+from agentkit.errors import InvalidInput
 from agentkit.messages import Media, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from agentkit.providers import get_provider
 from agentkit.store import (
     Configured,
     Decided,
@@ -31,8 +35,6 @@ from agentkit.store import (
     ToolFinished,
     ToolStarted,
     TurnEnded,
-    TurnResumed,
-    TurnStarted,
     UnknownRecord,
 )
 from agentkit.usage import FinishReason, Outcome
@@ -72,6 +74,7 @@ _VALUES: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 _RESULTS = ("dry", "wet", "", " ", "12 degrees\n", "\ud83d", "r" * 200, '{"ok": true}', _HARMONY)
 _SYSTEMS = ("Be brief.", "Be brief.", "You are kind.\n\nAnd short.", "\ud83d", "", None)
+_TASK = Task(turn_id="", conversation="c", lines=(Line(provider=get_provider("sim"), model="model"),))
 _FAILED = Failure("ServerError", "down", {})
 _PICTURE = Media("image/png", data=b"\x89PNG")
 _FINISHES = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.UNKNOWN)
@@ -117,10 +120,29 @@ class _Maker:
             self.records.append(record)
             self.journal.apply(record)
 
-    def begin(self, *records: Record) -> None:
-        """As each turn does: first what a turn before it left open."""
+    def begin(self, task: Task) -> TurnState | None:
+        """What the engine writes as a turn begins; None where it refuses to."""
         system = self.pick(_SYSTEMS) if self.random() < 0.1 else None
-        self.write(*opening(system, (), self.journal), *records)
+        flow = begin(evolve(task, system=system), self.journal)
+        version: int | None = None
+        try:
+            while True:
+                step = flow.send(version)
+                assert isinstance(step, Append)
+                self.records += step.records
+                version = len(self.records)
+        except StopIteration as end:
+            state: TurnState = end.value
+            return state if state.outcome is None else None
+        except InvalidInput:
+            return None
+
+    def new(self, ask: Message | None = None, rewind: Rewind | None = None) -> bool:
+        """A turn begins, with a question or with one that was there before."""
+        self.turns += 1
+        state = self.begin(evolve(_TASK, turn_id=f"turn-{self.turns}", ask=ask, rewind=rewind))
+        self.turn_id = self.turn_id if state is None else state.turn_id
+        return state is not None
 
     # --- values
 
@@ -160,9 +182,7 @@ class _Maker:
 
     def turn(self) -> None:
         """A question and what came of it."""
-        self.turns += 1
-        self.turn_id = f"turn-{self.turns}"
-        self.begin(TurnStarted(self.turn_id, self.asked(), "model"))
+        self.new(self.asked())
         self.go(self.pick((0, 0, 0, 1, 1, 2, 3)))
 
     def go(self, rounds: int) -> None:
@@ -173,6 +193,9 @@ class _Maker:
             if self.random() < 0.2:
                 self.write(PartialReply(self.turn_id, self.words(), "hm"))
             if not self.round():
+                return
+            if self.journal.turns[self.turn_id].open_calls():
+                self.write(TurnEnded(self.turn_id, self.pick((Outcome.AWAITING_APPROVAL, Outcome.FAILED))))
                 return
         self.reply()
 
@@ -196,7 +219,7 @@ class _Maker:
         mishap = self.random() < 0.3
         for call in order:
             if mishap and self.misfortune(call):
-                return self.random() < 0.5
+                return self.random() < 0.5 and self.resume()
             self.write(ToolFinished(self.turn_id, self.result(call.id)))
         return True
 
@@ -222,8 +245,10 @@ class _Maker:
         if self.random() < 0.5:
             return False
         answer = self.result(calls[0].id) if self.random() < 0.3 else None
-        self.write(Decided(self.turn_id, calls[-1].id, {"a": 2}, answer), TurnResumed(self.turn_id))
-        return self.run(calls[-1:]) if self.random() < 0.8 else False
+        self.write(Decided(self.turn_id, calls[-1].id, {"a": 2}, answer))
+        if self.random() < 0.8 and self.resume():
+            self.run(calls[-1:])
+        return not self.journal.turns[self.turn_id].open_calls()
 
     def reply(self) -> None:
         chance = self.random()
@@ -248,21 +273,22 @@ class _Maker:
 
     def resume(self) -> bool:
         """Go on with the last turn, where there is something to go on with."""
-        known = self.journal.last_turn
-        if known is None or known.outcome not in UNFINISHED:
-            return False
-        self.begin()
-        if not self.journal.is_last(known):
-            return False
-        self.turn_id = known.turn_id
-        self.write(TurnResumed(known.turn_id, anew=not known.last_reply().text))
-        return True
+        return self.new()
 
     def rewind(self) -> None:
-        """An edit, a retry or an undo: history goes back to any place, also into the middle of a round of tools."""
+        """History goes back: to a question that is asked anew, or another; or to any place, as in other programs."""
         length = len(self.journal.history)
-        self.begin(Rewound(int(self.random() * (length + 1))))
-        if length and self.random() < 0.7:
+        if self.random() < 0.5:
+            place = int(self.random() * (length + 1))
+            blank = place < length and not self.journal.history[place].text.strip()
+            ask = self.asked() if blank or self.random() < 0.5 else None
+            if self.new(ask, Rewind(index=place)):
+                self.go(self.pick((0, 0, 1)))
+            return
+        if self.journal.running is not None:
+            self.write(TurnEnded(self.journal.running.turn_id, Outcome.INTERRUPTED))
+        self.write(Rewound(int(self.random() * (length + 2))))
+        if self.random() < 0.7:
             self.turn()
 
     def fork(self) -> None:
@@ -340,7 +366,7 @@ class _Maker:
         if self.random() < 0.3:
             self.foreign()
         if self.random() < 0.6:
-            self.begin(Configured(self.pick(_SYSTEMS) or None))
+            self.write(Configured(self.pick(_SYSTEMS) or None))
         for _ in range(self.pick((0, 1, 1, 2, 2, 3, 4))):
             chance = self.random()
             if chance < 0.62:
@@ -363,8 +389,7 @@ class _Maker:
         if chance < 0.3 and self.resume():
             way = "go on"
         else:
-            self.begin(TurnStarted("last", Message("user", (Text(QUESTION),)), "model"))
-            self.turn_id = "last"
+            self.new(Message("user", (Text(QUESTION),)))
             if chance > 0.7:
                 way = "loop"
                 calls = self.calls()

@@ -12,14 +12,14 @@ from attrs import evolve, frozen
 from history_maker import MARK, QUESTION, Case
 from history_rules import RULES, Refused, Wire, check
 
-from agentkit._engine.fitting import BYTES, Desk, Fitted
-from agentkit._engine.history import UNANSWERED, repair
+from agentkit._engine.bytewise import BYTES
+from agentkit._engine.fitting import Desk, Fitted
+from agentkit._engine.history import UNANSWERED, aside, repair
 from agentkit._engine.journal import Journal
-from agentkit._engine.plan.summary import Summary
-from agentkit._engine.plan.terms import Terms
+from agentkit._engine.plan.terms import Summary, Terms
 from agentkit.context import ContextPolicy
 from agentkit.errors import BadRequest, ContextOverflow, Unsupported
-from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, Unknown, system, user
+from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, Unknown, system
 from agentkit.provider import Adapting, Answered, Call, Capabilities, ChatRequest, Exchanging, Provider, ResponseHead
 from agentkit.providers import get_provider
 from agentkit.providers.gradient import Gradient
@@ -31,7 +31,7 @@ from agentkit.tools import as_text
 KEY = "sk-secret-0123456789"
 _FREE = Terms(counter=BYTES)
 _MOST_SHOWN = 1200
-GO_ON = user("Please go on.")
+GO_ON = aside("Please go on.")
 
 
 @frozen(kw_only=True)
@@ -125,6 +125,8 @@ class Projected:
 def wrong(case: Case, names: Sequence[str], *, number: int = 0) -> str | None:
     """What is wrong with this history, in words; None where all is well."""
     seen = Projected(case)
+    if seen.journal.running is None:
+        return None  # shrunk so far that nothing is asked any more
     return _wrong_repair(seen, anew=number % 4 == 0) or next(
         (said for name in names if (said := _wrong_request(seen, backend(name), number)) is not None), None
     )
@@ -259,7 +261,8 @@ def _wrong_words(seen: Projected, wires: Sequence[Wire], taker: Backend, *, as_w
     """Nothing that was said or answered is lost, and all of it is in its order."""
     spoken = {role: "\n".join(_text(wire) for wire in wires if wire["role"] == role) for role in ("user", "assistant")}
     place = {"user": 0, "assistant": 0}
-    for message in seen.history:
+    heard = seen.history if taker.can.max_pairs is None else seen.history[_first_question(seen.history) :]
+    for message in heard:
         if message.role not in place or not message.text.strip():
             continue
         text = plain(message.text)
@@ -275,6 +278,11 @@ def _wrong_words(seen: Projected, wires: Sequence[Wire], taker: Backend, *, as_w
         if wanted != there:
             return f"{taker.name}: results {there!r:.300} instead of {wanted!r:.300}"
     return None
+
+
+def _first_question(history: Sequence[Message]) -> int:
+    """Backends that count questions may leave out what comes before the first of them."""
+    return next((place for place, message in enumerate(history) if message.role == "user"), 0)
 
 
 def _answers(history: Sequence[Message]) -> list[str]:

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 from history_rules import check
 
+from agentkit import Conversation
+from agentkit._engine.bytewise import BYTES
+from agentkit._engine.history import History
+from agentkit._engine.plan.planner import plan
+from agentkit._engine.plan.terms import Summary, Terms
+from agentkit.events import TextDelta
 from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, user
 from agentkit.provider import ChatRequest
 from agentkit.providers import get_provider
+from agentkit.providers.gradient import Gradient
+from agentkit.sim import SimServer, Simulator
 
 
 def sent(*messages: Message, name: str = "openai") -> list[dict[str, Any]]:
@@ -65,3 +73,29 @@ def test_what_says_nothing_stays_here(blank: str) -> None:
     picture = Media("image/png", url="https://host/x.png")
     (wire,) = sent(Message("user", (Text(blank), picture)))
     assert [part["type"] for part in wire["content"]] == ["image_url"]
+
+
+def test_a_question_whose_reply_is_gone_on_with_is_not_left_out() -> None:
+    """A backend that takes the last question alone got the words that ask to go on, and neither question nor reply."""
+    with SimServer(Simulator()) as server:
+        backend = Gradient(base_url=server.describe()["gradient"], context_pairs=0)
+        with Conversation(backend) as chat:
+            chat.send("Hello")
+            with chat.stream("write 40 words") as turn:
+                next(event for event in turn if isinstance(event, TextDelta))
+                turn.stop()
+            begun = chat.messages[-1].text
+            assert begun
+            chat.resume()
+        sent = server.simulator.requests[-1].json["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+    assert (sent[0]["content"], sent[1]["content"]) == ("write 40 words", begun)
+
+
+def test_a_summary_goes_along_with_as_many_questions_as_a_backend_takes() -> None:
+    asked = [Message("user", (Text(f"q{number}"),)) for number in range(3)]
+    terms = Terms(counter=BYTES, max_pairs=1, summary=Summary(1, "what came before"))
+    messages = plan(terms, History().add(*asked)).messages
+    body = Gradient(context_pairs=1).encode(ChatRequest(model="any", messages=messages)).body
+    said = [message["content"] for message in check("gradient", body)]
+    assert said[1:] == ["what came before", "q1\nq2"]

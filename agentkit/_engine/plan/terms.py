@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from attrs import Factory, field, frozen
 
+from agentkit._engine.history import aside
 from agentkit.context import ContextPolicy
-from agentkit.messages import Message, assistant, user
+from agentkit.messages import Message, assistant
 from agentkit.tokens import TokenCounter, ToolShape
 
-ASKED = user(
+ASKED = aside(
     "Summarize our conversation up to here, for yourself: you will go on with the summary in place of the messages. "
     "Keep names, numbers, decisions, open questions and what I asked you to remember. Answer with the summary alone."
 )
