@@ -485,7 +485,7 @@ def test_what_the_schema_refuses_is_refused(data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.no_cover
 @given(st.data())
-@settings(CHECKS, max_examples=500)
+@settings(CHECKS, max_examples=450)
 def test_what_the_schema_refuses_is_refused_at_length(data: st.DataObject) -> None:
     check_against_the_schema(data)
 
@@ -561,7 +561,7 @@ def test_a_value_comes_back_from_its_json(data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.no_cover
 @given(st.data())
-@settings(CHECKS, max_examples=600)
+@settings(CHECKS, max_examples=450)
 def test_a_value_comes_back_from_its_json_at_length(data: st.DataObject) -> None:
     check_there_and_back(data)
 

@@ -92,7 +92,7 @@ def begins(part: Any, whole: Any) -> bool:
 
 
 @given(documents(), BEFORE, AFTER, st.data())
-@settings(CHECKS, max_examples=300)
+@settings(CHECKS, max_examples=200)
 def test_the_whole_comes_to_what_json_makes_of_it(
     document: tuple[str, Any], before: str, after: str, data: st.DataObject
 ) -> None:
@@ -110,7 +110,7 @@ def test_the_whole_comes_to_what_json_makes_of_it(
 
 
 @given(st.one_of(documents().map(lambda it: it[0]), NOISE), BEFORE, st.sampled_from([None, "a"]), st.data())
-@settings(CHECKS, max_examples=100)
+@settings(CHECKS, max_examples=60)
 def test_any_cutting_shows_the_same_at_the_same_place(
     text: str, before: str, under: str | None, data: st.DataObject
 ) -> None:
