@@ -34,9 +34,9 @@ what llama.cpp makes of it; it is refused."""
 TooLong: TypeAlias = Literal["refused", "refused inside", "oldest dropped", "left cut", "ignored"]
 """What becomes of a prompt that is too long. Inside: as an event of a stream, where one was asked for."""
 
-Calls: TypeAlias = Literal["pieces", "glued", "nulls", "whole"]
+Calls: TypeAlias = Literal["pieces", "glued", "nulls", "whole", "together"]
 """Tool calls in a stream: the head, then pieces of the arguments; the same with the first piece in the head; the same
-with nulls in each piece; in one piece."""
+with nulls in each piece; each in one piece; all in one piece."""
 
 Raw: TypeAlias = Literal["", "think", "harmony", "words"]
 """How reasoning and calls stand in the text of a server that does not take them out: not at all, as `<think>`, as

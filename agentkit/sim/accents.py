@@ -110,7 +110,7 @@ def _too_long(message: str) -> Failure:
 _VLLM_NULLS = {"refusal": None, "annotations": None, "audio": None, "function_call": None}
 _VLLM_033 = Accent(
     trailing="flags",
-    checks=(openai_rules.no_both_flags,),
+    checks=(openai_rules.no_both_flags, openai_rules.a_shape_has_a_name),
     overflow=_vllm_overflow,
     base={},
     counts={"prompt_tokens_details": None},
@@ -206,6 +206,7 @@ _OLLAMA = Accent(
 )
 
 _LMSTUDIO = Accent(
+    checks=(openai_rules.words_only,),
     too_long="refused inside",
     overflow=_lmstudio_overflow,
     counts_thought=False,
@@ -222,7 +223,7 @@ _LMSTUDIO = Accent(
 )
 
 _SGLANG = Accent(
-    checks=(openai_rules.no_leaks, openai_rules.thought_or_said),
+    checks=(openai_rules.no_leaks, openai_rules.thought_or_said, openai_rules.a_shape_has_a_name),
     hears=("reasoning_content",),
     trailing="flag or user",
     overflow=_sglang_overflow,
@@ -365,8 +366,13 @@ _GRAVIXLAYER = Accent(
     breaks=openai_errors.gravixlayer_break,
 )
 
+_OPENAI = Accent(
+    checks=(openai_rules.parallel_needs_tools, openai_rules.strict_is_strict, openai_rules.a_shape_has_a_name),
+    trailing="continued",
+)
+
 _SPOKEN: Mapping[str, tuple[Accent, Pages]] = {
-    "openai": (Accent(trailing="continued"), openai_pages.OPENAI),
+    "openai": (_OPENAI, openai_pages.OPENAI),
     "vllm-0.11": (_VLLM_011, openai_pages.vllm("0.11.0")),
     "vllm-0.12": (_VLLM_012, openai_pages.vllm("0.12.0")),
     "vllm-0.33": (_VLLM_033, openai_pages.vllm("0.33.0")),

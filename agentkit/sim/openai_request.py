@@ -103,6 +103,7 @@ def _ask(given: Mapping[str, Any], begun: Opening, tools: tuple[Tool, ...], acce
         messages=_without_last(kept) if begun.anew else kept,
         tools=tools,
         choice=_choice(given, tools, accent),
+        parallel=given.get("parallel_tool_calls", True),
         limit=accent.limit if asked is None else asked,
         stop=_stop(given.get("stop", [])),
         shape=_shape(given.get("response_format", {"type": "text"})),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from agentkit.sim.accent import Asked
 from agentkit.sim.openai_history import refuse
 from agentkit.sim.wire import as_array, as_object, shown
@@ -59,3 +62,70 @@ def thought_or_said(asked: Asked) -> None:
     for said in asked.messages:
         if asked.harmony and said.calls and said.text and said.reasoning:
             refuse("Cannot pass both content and thinking in an assistant message with tool calls!")
+
+
+def parallel_needs_tools(asked: Asked) -> None:
+    """OpenAI: nothing is called at once where there is nothing to call."""
+    if "parallel_tool_calls" in asked.given and not asked.given.get("tools"):
+        refuse("'parallel_tool_calls' is only allowed when 'tools' are specified.", "parallel_tool_calls")
+
+
+def strict_is_strict(asked: Asked) -> None:
+    """OpenAI: what is to be followed strictly closes each object, and requires all that is in it."""
+    for tool in as_array(asked.given.get("tools")) or ():
+        function = as_object((as_object(tool) or {}).get("function")) or {}
+        if function.get("strict"):
+            _check_strict(function.get("parameters"), f"function '{function.get('name')}'", "tools")
+    shape = _json_schema(asked)
+    if shape.get("strict"):
+        _check_strict(shape.get("schema"), f"response_format '{shape.get('name')}'", "response_format")
+
+
+def _check_strict(schema: Any, what: str, param: str) -> None:
+    for spec in _schemas(schema):
+        properties = as_object(spec.get("properties")) or {}
+        if (spec.get("type") == "object" or properties) and spec.get("additionalProperties") is not False:
+            refuse(
+                f"Invalid schema for {what}: 'additionalProperties' is required to be supplied and to be false.",
+                param,
+                "invalid_function_parameters" if param == "tools" else None,
+            )
+        missing = sorted(set(properties) - {str(name) for name in as_array(spec.get("required")) or ()})
+        if missing:
+            refuse(f"Invalid schema for {what}: 'required' lacks {shown(missing)}.", param)
+
+
+def _schemas(value: Any) -> list[Mapping[str, Any]]:
+    """The schema and all that are within it."""
+    spec = as_object(value)
+    if spec is None:
+        return []
+    inner: list[Any] = [spec.get("items")]
+    for name in ("properties", "$defs", "definitions"):
+        inner += (as_object(spec.get(name)) or {}).values()
+    for name in ("anyOf", "allOf", "prefixItems"):
+        inner += as_array(spec.get(name)) or ()
+    return [spec, *(found for each in inner for found in _schemas(each))]
+
+
+def a_shape_has_a_name(asked: Asked) -> None:
+    """OpenAI, and servers that check as it does: a schema for replies comes with a name."""
+    shape = _json_schema(asked)
+    if (as_object(asked.given.get("response_format")) or {}).get("type") == "json_schema" and not (
+        isinstance(shape.get("name"), str) and shape["name"]
+    ):
+        refuse("Missing required parameter: 'response_format.json_schema.name'.", "response_format.json_schema.name")
+
+
+def _json_schema(asked: Asked) -> dict[str, Any]:
+    wanted = as_object(asked.given.get("response_format")) or {}
+    return as_object(wanted.get("json_schema")) or {}
+
+
+def words_only(asked: Asked) -> None:
+    """LM Studio: a choice among tools is a word, and the only JSON is that of a schema."""
+    if isinstance(asked.given.get("tool_choice", ""), dict):
+        refuse("Invalid tool_choice type: 'object'. Supported string values: none, auto, required", "tool_choice")
+    kind = (as_object(asked.given.get("response_format")) or {}).get("type", "text")
+    if kind not in ("json_schema", "text"):
+        refuse("'response_format.type' must be 'json_schema' or 'text'", "response_format")

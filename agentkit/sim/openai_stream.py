@@ -50,6 +50,8 @@ class Frames:
     calls: dict[int, list[str]] = field(factory=dict[int, list[str]])
     waiting: Call | None = None
     """A call whose head is still to be sent."""
+    together: list[Call] = field(factory=list[Call])
+    """Calls that are sent at the end."""
 
     def play(self, step: Step) -> Iterator[Item]:
         match step:
@@ -112,10 +114,12 @@ class Frames:
                 return {"role": "assistant" if first else None}
 
     def _call(self, index: int, call: Call) -> Iterator[bytes]:
-        if self.accent.calls == "whole":
-            yield from self._whole_call()
+        yield from self._whole_call()
         self.calls[index] = []
-        if self.accent.calls in ("whole", "glued"):
+        if self.accent.calls == "together":
+            self.together.append(call)
+            self.made += 1
+        elif self.accent.calls in ("whole", "glued"):
             self.made += 1
             self.waiting = call
         else:
@@ -123,7 +127,7 @@ class Frames:
 
     def _piece(self, index: int, text: str) -> Iterator[bytes]:
         self.calls[index].append(text)
-        if self.accent.calls == "whole":
+        if self.accent.calls in ("whole", "together"):
             self.made += 1
             return
         call, self.waiting = self.waiting, None
@@ -142,9 +146,15 @@ class Frames:
             index = max(self.calls)
             yield from self._said({"tool_calls": [_head(index, call, "".join(self.calls[index]))]})
 
+    def _all_calls(self) -> Iterator[bytes]:
+        heads = [_head(index, call, "".join(self.calls[index])) for index, call in enumerate(self.together)]
+        if heads:
+            yield from self._said({"tool_calls": heads})
+
     def _end(self, end: End) -> Iterator[bytes]:
         if self.accent.calls != "whole" or end.finish != "length":
             yield from self._whole_call()
+        yield from self._all_calls()
         finish = finish_of(end, self.body, self.accent, calls=bool(self.calls))
         counts = {"usage": usage_of(end, self.accent)}
         last = counts if self.accent.usage != "asked" else {}

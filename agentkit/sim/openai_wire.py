@@ -95,6 +95,7 @@ def _chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
     body = read_chat(request, stage.window, accent, stage.models)
     accent = accent.of(body.model)
     performance = stage.perform(body.ask)
+    accent = _spoilt(accent, performance)
     leaks = "words" if "words" in performance.quirks else "harmony" if "leak" in performance.quirks else accent.raw
     last = body.ask.messages[-1:]
     begun = bool(last) and last[0].role == "assistant" and bool(last[0].text)
@@ -111,6 +112,14 @@ def _chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
     if body.stream:
         return SimResponse(200, _STREAM, _stream(base, body, performance, accent))
     return _whole(base, body, performance, accent)
+
+
+def _spoilt(accent: Accent, performance: Performance) -> Accent:
+    """The accent for this answer: what is to go wrong with its calls may need them whole."""
+    hows = {fault.how for fault in performance.faults if fault.kind == "spoil"}
+    if "together" in hows:
+        return evolve(accent, calls="together")
+    return evolve(accent, calls="whole") if "objects" in hows else accent
 
 
 def _id(accent: Accent, seed: int, number: int) -> str:

@@ -9,8 +9,11 @@ from attrs import evolve, field, frozen
 
 FaultKind = Literal["fail", "drop", "end", "stall", "wait", "spoil"]
 SizeUnit = Literal["bytes", "percent"]
-Spoiling = Literal["gzip", "split", "type", "ids", "usage", "giant", "broken", "drop", "end"]
-"""What happens to the bytes, see `agentkit.sim.spoil`."""
+Spoiling = Literal[
+    "gzip", "split", "type", "ids", "usage", "giant", "broken", "drop", "end",
+    "idless", "objects", "together", "stop", "void", "cut", "garbled", "blank", "misnamed",
+]  # fmt: skip
+"""What happens to the bytes, see `agentkit.sim.spoil`; from `cut` on to calls, see `agentkit.sim.miscalls`."""
 
 THOUGHT = 24
 """Words of reasoning, where none are named."""

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from agentkit.sim import schema
 from agentkit.sim.chatter import chat, lead
 from agentkit.sim.habits import HABITS, Whim
+from agentkit.sim.in_words import written
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Plan, Say, Write
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
@@ -37,7 +38,8 @@ class Composer:
         thought = prose(self._thinking(), self.seed, "thought", self.thread.fingerprint)
         calls = self._calls()
         if calls:
-            return Reply(reasoning=thought, calls=calls)
+            in_words = self.ask.in_words
+            return Reply(reasoning=thought, text=written(calls) if in_words else "", calls=() if in_words else calls)
         return Reply(reasoning=thought, text=_before(self._text(), self.ask.stop))
 
     def left(self) -> Reply:
@@ -91,7 +93,8 @@ class Composer:
         if self.ask.choice == "none":
             return ()
         wanted = [(order, self._tool(order.name)) for order in orders for _ in range(order.times)]
-        named = [(order, name) for order, name in wanted if name is not None][:_MOST_CALLS]
+        most = _MOST_CALLS if self.ask.parallel else 1
+        named = [(order, name) for order, name in wanted if name is not None][:most]
         return tuple(self._call(order, name, place) for place, (order, name) in enumerate(named))
 
     def _orders(self) -> tuple[CallOrder, ...]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from agentkit.sim.miscalls import miscalled
 from agentkit.sim.plan import Fault
 from agentkit.sim.spoil import spoiled
 from agentkit.sim.stage import Performance, failure
@@ -58,7 +59,7 @@ class Scene:
         performance = self._house.perform(ask)
         self._performed = True
         self._faults = (*self._queued, *performance.faults)
-        return evolve(performance, faults=self._faults)
+        return evolve(performance, faults=self._faults, reply=miscalled(performance.reply, self._faults))
 
     def finished(self, answer: SimResponse) -> SimResponse:
         """The answer, with what was to go wrong with its bytes."""

@@ -19,7 +19,14 @@ Orders, in any case and any combination (N is a number):
     break the json              one line of JSON in the middle is cut; "after 3 words": the fourth line
     gzip the body               the body is compressed, whatever the client accepts
     wrong content type          text/html; also "content type text/plain"
-    duplicate ids               all tool calls have the same id
+    duplicate ids               all tool calls have the same id; "without ids": none
+    cut the arguments           those of tool calls end early, whatever the finish reason says
+    garble the arguments        they are no JSON; "empty arguments": there is nothing in their place
+    misname the tool            calls name a tool that is not offered
+    arguments as objects        as JSON, not as a text that holds JSON
+    calls in one piece          a stream has all calls in one event
+    finish with stop            the finish reason says nothing of the calls
+    empty calls                 a list without any, wherever calls could be
     without usage               no counts
     giant line                  16 MiB in one line; also "giant line of 5000 bytes"
 
@@ -97,6 +104,15 @@ _SPOILS: tuple[tuple[Spoiling, re.Pattern[str]], ...] = (
     ("broken", _pattern(r"\bbreak\s+(?:the\s+|a\s+line\s+of\s+)?json\b")),
     ("type", _pattern(r"\b(?:wrong\s+content[\s-]type|content[\s-]type\s+(?P<text>[\w.+-]{1,40}/[\w.+-]{1,40}))")),
     ("ids", _pattern(r"\bduplicate\s+ids\b")),
+    ("idless", _pattern(r"\bwithout\s+ids\b")),
+    ("objects", _pattern(r"\barguments\s+as\s+objects\b")),
+    ("together", _pattern(r"\bcalls\s+in\s+one\s+(?:piece|chunk)\b")),
+    ("stop", _pattern(r"\bfinish\s+with\s+stop\b")),
+    ("void", _pattern(r"\bempty\s+calls\b")),
+    ("cut", _pattern(r"\bcut\s+the\s+arguments\b")),
+    ("garbled", _pattern(r"\bgarble\s+the\s+arguments\b")),
+    ("blank", _pattern(r"\bempty\s+arguments\b")),
+    ("misnamed", _pattern(r"\bmisname\s+the\s+tool\b")),
     ("usage", _pattern(r"\b(?:without|lose(?:\s+the)?)\s+usage\b")),
     ("giant", _pattern(r"\bgiant\s+line(?:\s+of\s+(?P<size>\d{1,8})\s+bytes)?\b")),
 )

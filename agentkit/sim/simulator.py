@@ -18,6 +18,7 @@ from attrs import evolve
 from agentkit.errors import InvalidInput
 from agentkit.sim import control, openai_wire, profiles
 from agentkit.sim.faultbook import FaultBook, Scripted
+from agentkit.sim.in_words import understood
 from agentkit.sim.plan import Fault, Plan
 from agentkit.sim.reply import Composer
 from agentkit.sim.scene import Scene
@@ -194,6 +195,7 @@ class Simulator:
         Raises:
             Refused: an error was ordered.
         """
+        ask = understood(ask)
         thread = unravel(ask.messages)
         spoken = _spoken(thread)
         with self._lock:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, assert_never
+from contextlib import suppress
+from typing import Any
 
 from attrs import evolve
 
-from agentkit.sim.plan import Fault
+from agentkit.sim.plan import Fault, Spoiling
 from agentkit.sim.talk import Drop, Pause
 from agentkit.sim.wire import Item, SimResponse, as_array, as_object, encoded
 
@@ -26,6 +27,9 @@ _GZIP = 31
 
 def spoiled(response: SimResponse, fault: Fault) -> SimResponse:
     """The answer with one thing wrong."""
+    if fault.how in _EDITS:
+        change = _EDITS[fault.how]
+        return _remade(response, lambda body: _lines(body, _edited(change)))
     match fault.how:
         case "gzip":
             packed = _remade(response, _zipped)
@@ -34,10 +38,6 @@ def spoiled(response: SimResponse, fault: Fault) -> SimResponse:
             return _remade(response, _split)
         case "type":
             return evolve(response, headers={**response.headers, "content-type": fault.text or "text/html"})
-        case "ids":
-            return _remade(response, lambda body: _lines(body, _edited(_same_ids)))
-        case "usage":
-            return _remade(response, lambda body: _lines(body, _edited(_without_usage)))
         case "giant":
             size = min(_MOST, int(fault.size) or _GIANT)
             return _remade(response, lambda body: _once(body, lambda line: _padded(line, size)))
@@ -46,7 +46,7 @@ def spoiled(response: SimResponse, fault: Fault) -> SimResponse:
         case "drop" | "end":
             return _short(response, fault)
         case _:
-            assert_never(fault.how)
+            return response  # it has gone wrong before it was written
 
 
 def _remade(response: SimResponse, change: Callable[[Iterator[Item]], Iterator[Item]]) -> SimResponse:
@@ -137,6 +137,35 @@ def _same_ids(value: dict[str, Any]) -> None:
             call["id"] = "call_1"
 
 
+def _no_ids(value: dict[str, Any]) -> None:
+    for call in _calls(value):
+        call.pop("id", None)
+
+
+def _objects(value: dict[str, Any]) -> None:
+    for call in _calls(value):
+        function = as_object(call.get("function")) or {}
+        with suppress(ValueError):
+            function["arguments"] = json.loads(function.get("arguments", "{}"))
+
+
+def _stopped(value: dict[str, Any]) -> None:
+    for choice in _choices(value):
+        if choice.get("finish_reason") == "tool_calls":
+            choice["finish_reason"] = "stop"
+
+
+def _void(value: dict[str, Any]) -> None:
+    for choice in _choices(value):
+        for spoken in (as_object(choice.get("delta")), as_object(choice.get("message"))):
+            if spoken is not None and not spoken.get("tool_calls"):
+                spoken["tool_calls"] = []
+
+
+def _choices(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (choice for choice in as_array(value.get("choices")) or () if isinstance(choice, dict))
+
+
 def _calls(value: Any) -> Iterator[dict[str, Any]]:
     fields = as_object(value) or {}
     yield from (call for call in as_array(fields.get("tool_calls")) or () if isinstance(call, dict))
@@ -146,6 +175,16 @@ def _calls(value: Any) -> Iterator[dict[str, Any]]:
 
 def _without_usage(value: dict[str, Any]) -> None:
     value.pop("usage", None)
+
+
+_EDITS: Mapping[Spoiling, Callable[[dict[str, Any]], None]] = {
+    "ids": _same_ids,
+    "idless": _no_ids,
+    "objects": _objects,
+    "stop": _stopped,
+    "usage": _without_usage,
+    "void": _void,
+}
 
 
 def _padded(line: bytes, size: int) -> bytes:

@@ -46,6 +46,10 @@ class Ask:
     tools: tuple[Tool, ...] = ()
     choice: str = "auto"
     """auto, none, required, or `=name` for the tool that must be called."""
+    parallel: bool = True
+    """One reply may hold several calls."""
+    in_words: bool = False
+    """The tools are described in the text, and calls are written there."""
     limit: int | None = None
     """The most new tokens."""
     stop: tuple[str, ...] = ()

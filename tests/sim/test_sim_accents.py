@@ -350,6 +350,31 @@ def test_a_beginning_that_is_refused(profile: str, messages: Any, fields: dict[s
     assert not simulator.clean()
 
 
+STRICT: Any = {
+    "type": "object",
+    "properties": {"a": {"anyOf": [{"$ref": "#/$defs/b"}, {"type": "null"}]}},
+    "required": ["a"],
+    "additionalProperties": False,
+    "$defs": {"b": {"type": "object", "properties": {}, "required": [], "additionalProperties": False}},
+}
+OPEN: Any = {**STRICT, "$defs": {"b": {"type": "object", "properties": {}}}}
+LACKING: Any = {**STRICT, "required": []}
+
+
+def strict_tool(schema: Any) -> Any:
+    return {"type": "function", "function": {"name": "weather", "parameters": schema, "strict": True}}
+
+
+def shape_of(schema: Any, **more: Any) -> Any:
+    return {"type": "json_schema", "json_schema": {"schema": schema, **more}}
+
+
+NAMED: Any = {"type": "function", "function": {"name": "weather"}}
+OTHER: Any = {"type": "function", "function": {"name": "moon"}}
+CHOOSING = tuple(
+    name for name in OPENAI_LIKE if name not in (*LLAMACPP, "ollama", "transformers", "parallax-2025", "lmstudio")
+)
+
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
     *((name, {"reasoning_effort": "minimal"}, 400) for name in VLLM[:2]),
     ("vllm-0.33", {"reasoning_effort": "none", "model": "gpt-oss-20b"}, 400),
@@ -365,6 +390,16 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("parallax-2026", {"n": 2}, 400),
     ("parallax-2026", {"length_penalty": 1.5}, 400),
     ("gravixlayer", {"temperature": 9}, 400),
+    *((name, {"tools": [TOOL], "tool_choice": OTHER}, 400) for name in CHOOSING),
+    *((name, {"tool_choice": "required"}, 400) for name in CHOOSING),
+    *((name, {"tools": [TOOL], "parallel_tool_calls": "no"}, 400) for name in CHOOSING),
+    ("lmstudio", {"tools": [TOOL], "tool_choice": NAMED}, 400),
+    ("lmstudio", {"response_format": {"type": "json_object"}}, 400),
+    ("parallax-2026", {"tools": [TOOL], "tool_choice": NAMED}, 400),
+    ("openai", {"parallel_tool_calls": True}, 400),
+    *(("openai", {"tools": [strict_tool(schema)]}, 400) for schema in (OPEN, LACKING)),
+    *(("openai", {"response_format": shape_of(schema, name="x", strict=True)}, 400) for schema in (OPEN, LACKING)),
+    *((name, {"response_format": shape_of(STRICT)}, 400) for name in ("openai", *VLLM, "sglang", "parallax-2026")),
     *(
         (
             name,
@@ -408,6 +443,10 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("ollama", {"reasoning_effort": "ultra"}),
     ("parallax-2025", {"temperature": "hot", "sampling_params": {"temperature": 1}, "stop": 5}),
     ("vllm-0.33", {"reasoning_effort": "minimal"}),
+    *((name, {"tools": [strict_tool(STRICT)], "parallel_tool_calls": False}) for name in OPENAI_LIKE),
+    *((name, {"tools": [strict_tool(OPEN)]}) for name in OPENAI_LIKE if name != "openai"),
+    *((name, {"response_format": shape_of(STRICT, name="x", strict=True)}) for name in OPENAI_LIKE),
+    ("openai", {"response_format": shape_of(OPEN, name="x")}),
     *((name, {"frobnicate": 1}) for name in OPENAI_LIKE if name != "transformers"),
 ]
 

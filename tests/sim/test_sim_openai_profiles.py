@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import openai
@@ -105,6 +106,74 @@ def test_tools_by_the_streaming_helper(client: openai.OpenAI, profile: str) -> N
     call = calls[0]
     assert call.function.name == "get_weather"
     assert set(json.loads(call.function.arguments)) == {"city"}
+
+
+TIDES: Any = tool_schema("tides")
+NAMED: Any = {"type": "function", "function": {"name": "tides"}}
+READ_OVER = ("ollama", "transformers", "parallax-2025")
+"""These have no choice among tools and no shape of a reply, and say nothing of it where they are asked for one."""
+
+
+def streamed(client: openai.OpenAI, messages: Any, **fields: Any) -> dict[int, list[str]]:
+    """Id, name and arguments of each call of a stream."""
+    made: dict[int, list[str]] = {}
+    for chunk in chat(client, messages, stream=True, **fields):
+        for call in (call for choice in chunk.choices for call in choice.delta.tool_calls or ()):
+            known = made.setdefault(call.index, ["", "", ""])
+            for place, more in enumerate((call.id, call.function.name, call.function.arguments)):
+                known[place] += more or ""
+    return made
+
+
+def test_several_calls_streamed_and_plain(client: openai.OpenAI) -> None:
+    order = [user("call weather and call tides")]
+    message = chat(client, order, tools=[TOOL, TIDES]).choices[0].message
+    plain = [[call.id, call.function.name, call.function.arguments] for call in message.tool_calls]
+    assert [name for _, name, _ in plain] == ["get_weather", "tides"]
+    assert list(streamed(client, order, tools=[TOOL, TIDES]).values()) == plain
+    assert len({ident for ident, _, _ in plain}) == 2
+
+
+def test_the_choice_among_tools(client: openai.OpenAI, profile: str) -> None:
+    fields: Any = {"tools": [TOOL, TIDES]}
+    if profile in ("lmstudio", "parallax-2026"):
+        with pytest.raises(openai.BadRequestError):
+            chat(client, "hello", **fields, tool_choice=NAMED)
+        return
+    obeys = profile not in (*READ_OVER, "llamacpp-2025", "llamacpp-2026")
+    named = streamed(client, "hello", **fields, tool_choice=NAMED)
+    assert [name for _, name, _ in named.values()] == (["tides"] if obeys else [])
+    with pytest.raises(openai.BadRequestError) if obeys else nullcontext():
+        chat(client, "hello", tools=[TOOL], tool_choice=NAMED)
+    forbidden = chat(client, ASKED, **fields, tool_choice="none").choices[0].message.tool_calls
+    assert bool(forbidden) == (profile in READ_OVER)
+    demanded = chat(client, "hello", **fields, tool_choice="required").choices[0].message.tool_calls
+    assert bool(demanded) == (profile not in READ_OVER)
+
+
+def test_one_call_at_a_time(client: openai.OpenAI, profile: str) -> None:
+    calls = streamed(client, "call tides 3 times", tools=[TIDES], parallel_tool_calls=False)
+    assert len(calls) == (3 if profile in READ_OVER else 1)
+    assert len(streamed(client, "call tides 3 times", tools=[TIDES], parallel_tool_calls=True)) == 3
+
+
+def test_a_reply_of_a_shape(client: openai.OpenAI, profile: str) -> None:
+    shape = {
+        "type": "object",
+        "properties": {"depth": {"type": "integer"}, "name": {"type": "string"}},
+        "required": ["depth", "name"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "pool", "schema": shape, "strict": True}}
+    plain = chat(client, "a pool", response_format=wanted).choices[0].message.content
+    pieces = [
+        choice.delta.content or ""
+        for chunk in chat(client, "a pool", response_format=wanted, stream=True)
+        for choice in chunk.choices
+    ]
+    assert "".join(pieces) == plain
+    if profile not in ("transformers", "parallax-2025"):
+        assert {name: type(value) for name, value in json.loads(plain).items()} == {"depth": int, "name": str}
 
 
 def test_errors(client: openai.OpenAI, profile: str) -> None:
