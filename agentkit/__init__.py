@@ -5,8 +5,9 @@ Only the public names live here; each is loaded when it is first used, so that i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agentkit._lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -84,17 +85,8 @@ _HOMES = {
     "agentkit.usage": ("FinishReason", "Outcome", "Usage"),
     "agentkit.writing": ("WriteProgress", "Written"),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = ["__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'agentkit' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(home), name)
-    return value
+__all__ = ["__version__", *sorted(name for names in _HOMES.values() for name in names)]  # pyright: ignore[reportUnsupportedDunderAll]
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import detected, exchanged
-from agentkit._engine.seam import Joint, Native, Raw, Strategy, strategy_name
+from agentkit._engine.seam.strategy import Native, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
@@ -26,6 +26,7 @@ from agentkit.usage import FinishReason
 
 if TYPE_CHECKING:
     from agentkit._engine.prompted import Reading
+    from agentkit._engine.seam.chunks import Joint
 
 _NO_WAY = "no way of continuing works with this backend"
 _FEW, _HARDLY = 256, 8
@@ -314,6 +315,8 @@ class Approach:
     def _joined(self) -> Joint | None:
         if self.strategy is None or self._partial is None or self._course is None:
             return None
+        from agentkit._engine.seam.chunks import Joint
+
         text = self._partial.text
         shape = self._course.follow(text)
         return Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)

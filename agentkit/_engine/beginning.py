@@ -46,7 +46,7 @@ class Task:
     fallback: Fallback = Fallback()
     continuation: Continuation = Continuation()
     context: ContextPolicy = ContextPolicy()
-    tools: Mapping[str, AnyTool] = field(factory=dict)
+    tools: Mapping[str, AnyTool] = field(factory=dict[str, "AnyTool"])
     supply: Callable[[], Mapping[str, AnyTool]] | None = None
     """Gives the tools in place of those, where it takes time to know them."""
     use: ToolUse = ToolUse()

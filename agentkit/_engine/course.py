@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
 from agentkit._engine.accumulate import Builder, is_cut
 from agentkit._engine.line import Line
-from agentkit._engine.seam import Echo, Native, Overlap, Raw, Shape, Strategy, rungs, strategy_name
-from agentkit._engine.seam.guards import no_progress, repetition
-from agentkit._engine.seam.scaffold import echo_instruction, echo_quote, plain_instruction
-from agentkit._engine.seam.truncation import truncation
+from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy, rungs, strategy_name
 from agentkit.continuation import ON_ERROR, Continuation, OnError, Progress
 from agentkit.errors import (
     AgentKitError,
@@ -26,6 +23,9 @@ from agentkit.errors import (
 from agentkit.options import Options
 from agentkit.provider import Capabilities
 from agentkit.usage import FinishReason
+
+if TYPE_CHECKING:
+    from agentkit._engine.seam.shape import Shape
 
 _LEAST_CAP = 1024
 _EFFORTLESS = "low"
@@ -77,6 +77,8 @@ class Course:
             ways = tuple(way for way in ways if way == wanted)
         if not ways:
             return None
+        from agentkit._engine.seam.scaffold import echo_quote
+
         match ways[0]:
             case "native":
                 return Native(can.repeats_prefix)
@@ -99,6 +101,8 @@ class Course:
             return None
         own = self.settings.prompt
         if own is None:
+            from agentkit._engine.seam.scaffold import echo_instruction, plain_instruction
+
             return echo_instruction(strategy.quote) if isinstance(strategy, Echo) else plain_instruction()
         if isinstance(own, str):
             return own
@@ -134,11 +138,15 @@ class Course:
         shape = self.follow(text)
         cap, used = _cap(self.options, can, self._besides), builder.usage
         tokens = None if used is None else used.output_tokens
+        from agentkit._engine.seam.truncation import truncation
+
         return truncation(shape, reason, output_tokens=tokens, max_tokens=cap)
 
     def follow(self, text: str) -> Shape:
         """The shape of the reply; made when it is first needed, and followed by the seams from then on."""
         if self.shape is None:
+            from agentkit._engine.seam.shape import Shape
+
             self.shape = Shape(text)
         return self.shape
 
@@ -159,6 +167,8 @@ class Course:
                     "the tool call was cut again" if call_is_cut else "it thought up to the limit and came to no answer"
                 )
         elif self.attempts and not lost:
+            from agentkit._engine.seam.guards import no_progress, repetition
+
             # a limit of a few tokens is met by honest work, too
             idle = None if builder.finish_reason is FinishReason.LENGTH and added.strip() else no_progress(added)
             if (why := idle or repetition(text, len(added))) is not None:

@@ -9,55 +9,58 @@ from elsewhere, `_answers` and `_results` hold what the model is told of a call.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "agentkit.tools._approval": ("Approval", "Approve"),
-    "agentkit.tools._answers": (
-        "AnyTool",
-        "NamedSource",
-        "ToolSource",
-        "gather",
-        "prepare",
-        "raised",
-        "returned",
-    ),
-    "agentkit.tools._define": ("tool",),
-    "agentkit.tools._errors": (
-        "InvalidArguments",
-        "InvalidReply",
-        "Problem",
-    ),
-    "agentkit.tools._given": (
-        "Given",
-        "fit_name",
-        "tool_of_schema",
-    ),
-    "agentkit.tools._partial_json": ("PartialJson",),
-    "agentkit.tools._prompted": (
-        "as_text",
-        "instructions",
-    ),
-    "agentkit.tools._prompted_chunks": ("PromptedCalls",),
-    "agentkit.tools._results": (
-        "cleaned",
-        "explain",
-        "limited",
-        "text_of",
-    ),
-    "agentkit.tools._structured": (
-        "Wanted",
-        "wanted",
-    ),
-    "agentkit.tools._tool": (
-        "BoundCall",
-        "Rerun",
-        "Tool",
-        "ToolContext",
-    ),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+from agentkit._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "agentkit.tools._approval": ("Approval", "Approve"),
+        "agentkit.tools._answers": (
+            "AnyTool",
+            "NamedSource",
+            "ToolSource",
+            "gather",
+            "prepare",
+            "raised",
+            "returned",
+        ),
+        "agentkit.tools._define": ("tool",),
+        "agentkit.tools._errors": (
+            "InvalidArguments",
+            "InvalidReply",
+            "Problem",
+        ),
+        "agentkit.tools._given": (
+            "Given",
+            "fit_name",
+            "tool_of_schema",
+        ),
+        "agentkit.tools._partial_json": ("PartialJson",),
+        "agentkit.tools._prompted": (
+            "as_text",
+            "instructions",
+        ),
+        "agentkit.tools._prompted_chunks": ("PromptedCalls",),
+        "agentkit.tools._results": (
+            "cleaned",
+            "explain",
+            "limited",
+            "text_of",
+        ),
+        "agentkit.tools._structured": (
+            "Wanted",
+            "wanted",
+        ),
+        "agentkit.tools._tool": (
+            "BoundCall",
+            "Rerun",
+            "Tool",
+            "ToolContext",
+        ),
+    },
+)
 
 __all__ = [
     "AnyTool",
@@ -91,19 +94,6 @@ __all__ = [
     "tool_of_schema",
     "wanted",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'agentkit.tools' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(home), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
 
 if TYPE_CHECKING:
     from agentkit.tools._answers import AnyTool as AnyTool
