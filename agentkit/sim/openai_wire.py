@@ -95,6 +95,7 @@ def _chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
     body = read_chat(request, stage.window, accent, stage.models)
     accent = accent.of(body.model)
     performance = stage.perform(body.ask)
+    _check_known(request, performance.quirks.get("refuse"))
     accent = _spoilt(accent, performance)
     leaks = "words" if "words" in performance.quirks else "harmony" if "leak" in performance.quirks else accent.raw
     last = body.ask.messages[-1:]
@@ -112,6 +113,12 @@ def _chat(request: SimRequest, stage: Stage, accent: Accent) -> SimResponse:
     if body.stream:
         return SimResponse(200, _STREAM, _stream(base, body, performance, accent))
     return _whole(base, body, performance, accent)
+
+
+def _check_known(request: SimRequest, unknown: str | None) -> None:
+    """Refuse a field that the server was told not to know."""
+    if unknown is not None and unknown in (as_object(request.json) or {}):
+        raise Refused(Failure(status=400, message=f"Unknown parameter: '{unknown}'.", param=unknown))
 
 
 def _spoilt(accent: Accent, performance: Performance) -> Accent:

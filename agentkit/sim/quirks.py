@@ -1,5 +1,6 @@
 """Orders that only some backends can follow, since only their formats have room for it. Pure parsing.
 
+    refuse seed             chat completions: a request with this field is refused, as one that the server does not know
     leak words              the same without its control words, where a server strips them
     leak harmony            the text holds the raw format of the model: control words on Gradient, <think> on PixiGPT
     think aloud             Gradient: the answer, too, comes as reasoning
@@ -22,6 +23,7 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "leak": r"\bleak\s+(?:harmony|thinking|tags|control\s+(?:words|tokens))\b",
+        "refuse": r"\brefuse\s+(?P<value>[a-z]+_[a-z_]{1,40}|tools|seed|stop|temperature)\b",
         "words": r"\bleak\s+words\b",
         "aloud": r"\bthink\s+aloud\b",
         "noise": r"\badd\s+noise\b",

@@ -10,10 +10,11 @@ import pytest
 from attrs import evolve, frozen
 from jsonschema import validate  # type: ignore[import-untyped]
 
+from agentkit.errors import BadRequest
 from agentkit.events import TextDelta
 from agentkit.messages import Message, ToolCall, ToolResult, assistant, user
 from agentkit.options import Options
-from agentkit.provider import CallDelta, ChatRequest, Chunk, Finish, Provider, ReplyShape, ResponseHead
+from agentkit.provider import Adapting, CallDelta, ChatRequest, Chunk, Finish, Provider, ReplyShape, ResponseHead
 from agentkit.providers import get_provider
 from agentkit.sim import Simulator
 from agentkit.sim.profiles import PROFILES
@@ -64,8 +65,12 @@ class Line:
         request = evolve(ChatRequest(model=model, messages=messages, stream=can.stream), **more)
         wire = self.provider.encode(request)
         answer = self.simulator.handle(wire.method, wire.url.removeprefix("http://sim"), dict(wire.headers), wire.body)
-        decoder = self.provider.decoder(ResponseHead(answer.status, dict(answer.headers)), max_line=1 << 20)
-        chunks = [chunk for item in answer.body if isinstance(item, bytes) for chunk in decoder.feed(item)]
+        head = ResponseHead(answer.status, dict(answer.headers))
+        body = [item for item in answer.body if isinstance(item, bytes)]
+        if not 200 <= head.status < 300:
+            raise self.provider.decode_error(head, b"".join(body))
+        decoder = self.provider.decoder(head, max_line=1 << 20)
+        chunks = [chunk for item in body for chunk in decoder.feed(item)]
         return [*chunks, *decoder.close()]
 
 
@@ -136,6 +141,30 @@ def test_strict_tools_and_a_strict_shape(line: Line) -> None:
         validate(json.loads(text(chunks)), CITY)
     assert names(line.ask(user("call weather"), tools=(evolve(WEATHER, strict=True),), shape=shape)) == ["get_weather"]
     assert line.simulator.clean(), line.simulator.problems
+
+
+@pytest.mark.parametrize(
+    ("field", "more"),
+    [
+        ("tools", {}),
+        ("tool_choice", {"options": Options(tool_choice="required")}),
+        ("parallel_tool_calls", {"options": Options(parallel_tool_calls=True)}),
+        ("response_format", {"shape": ReplyShape(name="place", schema=CITY)}),
+    ],
+)
+def test_what_a_server_does_not_know_is_left_out_from_then_on(field: str, more: dict[str, Any]) -> None:
+    line = Line("vllm-0.33")
+    asked = user(f"refuse {field}, call tides")
+    with pytest.raises(BadRequest) as caught:
+        line.ask(asked, tools=BOTH, **more)
+    assert field in line.simulator.requests[-1].json
+    assert isinstance(line.provider, Adapting)
+    adapted = line.provider.adapted("m", caught.value)
+    assert adapted is not None
+    line.provider = adapted[0]
+    chunks = line.ask(asked, tools=BOTH, **more)
+    assert field not in line.simulator.requests[-1].json
+    assert names(chunks) == ([] if field == "tools" else ["tides"])
 
 
 def test_a_backend_without_tools_is_told_of_them_in_words() -> None:
