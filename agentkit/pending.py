@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -21,9 +22,20 @@ def to_run(call: ToolCall, arguments: Mapping[str, Any] | None) -> Decision:
     """The call is to be run, with other arguments where some are given."""
     if arguments is not None and not isinstance(arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidInput(f"arguments must be a mapping of names to values, not {arguments!r:.80}")
+    if arguments is not None:
+        arguments = _as_json(arguments)
     if arguments is None and call.broken:
         raise InvalidInput(f"the arguments of the call {call.id!r} cannot be read: give others, or refuse it")
-    return lambda turn_id: Decided(turn_id, call.id, None if arguments is None else dict(arguments))
+    return lambda turn_id: Decided(turn_id, call.id, arguments)
+
+
+def _as_json(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy, as it comes back from a store."""
+    try:
+        made: dict[str, Any] = json.loads(json.dumps(dict(arguments), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"arguments are values of JSON, as a model gives them: {error}") from None
+    return made
 
 
 def to_refuse(call: ToolCall, reason: str) -> Decision:

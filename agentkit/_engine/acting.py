@@ -62,8 +62,8 @@ def _worked(stage: Stage, at: Round, calls: tuple[ToolCall, ...]) -> Flow[Verdic
     before = () if at.reply is None else (Replied(stage.state.turn_id, at.reply, at.builder.spent),)
     verdict = yield from worked(stage, calls, before)
     if verdict is None:
-        _anew(stage, at)
         stage.task = evolve(stage.task, options=evolve(stage.task.options, tool_choice=None))  # that has been done
+        _anew(stage, at)
         yield from _corrected(stage, miscalled(stage.task, calls))
     return verdict
 

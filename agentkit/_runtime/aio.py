@@ -110,7 +110,7 @@ class AsyncWorld:
             case Supply():
                 return await in_thread(effect.tools)
             case Launch():
-                bench.launch(effect)
+                bench.launch(effect, self._session.context_of_tools())
                 return time.monotonic()
             case Await():
                 news = bench.take()
@@ -125,8 +125,11 @@ class AsyncWorld:
         """Cancel tools, and give them a while to see it."""
         news = bench.abandon(effect.places)
         if effect.places is None:
-            with anyio.move_on_after(_FAREWELL, shield=True):
-                await bench.quiet()
+            try:
+                with anyio.move_on_after(_FAREWELL, shield=True):
+                    await bench.quiet()
+            except asyncio.CancelledError as error:  # no scope stops what cancels a task of asyncio directly
+                self.cancelled = error
         return news
 
     async def _in_store(self, effect: Effect[Any]) -> Any:

@@ -6,11 +6,11 @@ still says is dropped.
 
 from __future__ import annotations
 
-import contextvars
 import inspect
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -31,18 +31,23 @@ class Bench:
         """Called from any thread when there is news."""
         self._news: deque[News] = deque()
         self._running: set[int] = set()
+        """Changed by the turn alone, so that nothing a tool says is lost between two looks."""
 
-    def launch(self, effect: Launch) -> None:
+    def launch(self, effect: Launch, within: Context) -> None:
         place = effect.place
         self._running.add(place)
         report, cancelled = partial(self._report, place), partial(self._is_gone, place)
-        self._start(effect, attrs.evolve(effect.context, report=report, cancelled=cancelled))
+        self._start(effect, attrs.evolve(effect.context, report=report, cancelled=cancelled), within)
 
     def take(self) -> list[News]:
-        """The news since the last call."""
+        """The news since the last call, of those that are waited for."""
         news: list[News] = []
         while self._news:
-            news.append(self._news.popleft())
+            each = self._news.popleft()
+            if each.place in self._running:
+                news.append(each)
+            if not isinstance(each, Reported):
+                self._running.discard(each.place)
         return news
 
     def abandon(self, places: Sequence[int] | None) -> list[News]:
@@ -53,8 +58,8 @@ class Bench:
         self._cancel(gone)
         return news
 
-    def _start(self, effect: Launch, context: ToolContext) -> None:
-        run = partial(contextvars.copy_context().run, self._work, effect, context)
+    def _start(self, effect: Launch, context: ToolContext, within: Context) -> None:
+        run = partial(within.run, self._work, effect, context)
         threading.Thread(target=run, daemon=True, name=f"agentkit tool {effect.call.tool.name}").start()
 
     def _cancel(self, places: set[int]) -> None:
@@ -63,10 +68,11 @@ class Bench:
     def _work(self, effect: Launch, context: ToolContext) -> None:
         try:
             value = effect.call.run(context)
+            is_awaited = inspect.isawaitable(value)
         except BaseException as error:  # noqa: BLE001 - whatever a tool raises is told, not only what is meant to be
             self._post(Raised(effect.place, error))
             return
-        if inspect.isawaitable(value):
+        if is_awaited:
             self._awaited(effect.place, value)
         else:
             self._post(Returned(effect.place, value))
@@ -77,11 +83,8 @@ class Bench:
         self._post(Raised(place, InvalidInput(_NEEDS_ASYNC)))
 
     def _post(self, news: News) -> None:
-        if news.place in self._running:
-            if not isinstance(news, Reported):
-                self._running.discard(news.place)
-            self._news.append(news)
-            self._wake()
+        self._news.append(news)
+        self._wake()
 
     def _report(self, place: int, message: str) -> None:
         self._post(Reported(place, str(message)))

@@ -60,7 +60,7 @@ class World:
             case Supply():
                 return effect.tools()
             case Launch():
-                bench.launch(effect)
+                bench.launch(effect, self._session.context_of_tools())
                 return time.monotonic()
             case Await():
                 return bench.take() or self._heard(bench, effect.timeout), time.monotonic()

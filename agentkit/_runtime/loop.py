@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -21,7 +22,7 @@ class Loop:
 
     soon: Callable[[Callable[[], object]], None]
     """Have something called in it; may be asked from any thread. Raises RuntimeError once the loop is over."""
-    spawn: Callable[[Work], None]
+    spawn: Callable[[Work, Context], None]
     """Begin a task that belongs to nobody; to be asked in the loop itself."""
 
 
@@ -34,13 +35,16 @@ def running_loop() -> Loop:
         except RuntimeError:
             pass
         else:
-            return Loop(token.run_sync_soon, lambda work: _ignored(trio.lowlevel.spawn_system_task(work)))
+            return Loop(
+                token.run_sync_soon,
+                lambda work, within: _ignored(trio.lowlevel.spawn_system_task(work, context=within)),
+            )
     loop = asyncio.get_running_loop()
     return Loop(lambda call: _ignored(loop.call_soon_threadsafe(call)), _spawn)
 
 
-def _spawn(work: Work) -> None:
-    task = asyncio.get_running_loop().create_task(work())
+def _spawn(work: Work, within: Context) -> None:
+    task = asyncio.get_running_loop().create_task(work(), context=within)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from agentkit._runtime.keeper import KEEPER
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 _holders: dict[tuple[object, str], Session] = {}
 """Which session of this process holds a conversation, so that another one here can stop it at once."""
+
+
+_within: ContextVar[tuple[Session, ...]] = ContextVar("agentkit_within", default=())
+"""The turns that wait for the tool which this code is a part of."""
 
 
 def holder_of(store: Store, name: str) -> Session | None:
@@ -128,11 +133,22 @@ class Session:
 
     def _refuse_deadlock(self) -> None:
         holder = holder_of(self.store, self.name)
+        if holder in _within.get():
+            raise ConversationBusy(
+                f"conversation {self.name!r} is in the middle of the turn that runs this tool, and waits for it; "
+                "use another conversation, or a fork of this one"
+            )
         if holder is not None and self.context is not None and holder.context == self.context:
             raise ConversationBusy(
                 f"conversation {self.name!r} is in the middle of a turn that this same thread or task is reading; "
                 "finish or stop that one first"
             )
+
+    def context_of_tools(self) -> Context:
+        """What a tool of this turn runs in: there it is known that the turn waits for it."""
+        made = copy_context()
+        made.run(_within.set, (*_within.get(), self))
+        return made
 
     def append(self, records: Sequence[Record], *, durable: bool) -> int:
         with self._lock:
