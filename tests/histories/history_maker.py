@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 from typing import Any, Literal
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from agentkit._engine.beginning import Rewind, Task, begin
 from agentkit._engine.journal import Journal, TurnState
@@ -66,15 +66,16 @@ _NAMES = ("rain", "rain", "rain", "wind", "get weather", "files.read", "f" * 70,
 _ARGUMENTS = (
     '{"a": 1}', '{"a": 1}', '{"city": "Paris"}', "{}", "", " ", '{"city": "Par', '{"a": [1, ', "[1]", "null", '"a"',
     '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', '{"a": "\\ud83d"}', '{"a": "\ud83d"}', '{"a": "\\ud83d\\ude00"}',
-    "none", '{"a": 1}}', '{"a": 1, "a": 2}', ' {"a": 1}\n', '{"n": 1' + "0" * 5000 + "}",
-    '{"a": ' * 150 + "1" + "}" * 150, "[" * 2000, '{"é\u2028": "\x7f"}', "```json\n{}\n```",
+    "none", '{"a": 1}}', '{"a": 1, "a": 2}', ' {"a": 1}\n', '{"é\u2028": "\x7f"}', "```json\n{}\n```",
 )  # fmt: skip
+_USUAL = ('{"a": 1}',)
+_HEAVY = ('{"n": 1' + "0" * 5000 + "}", '{"a": ' * 150 + "1" + "}" * 150, "[" * 2000)
 _VALUES: tuple[dict[str, Any], ...] = (
     {"a": 1}, {}, {"a": float("nan")}, {"a": [float("inf")]}, {"a": "\ud83d"}, {"é": {"b": [None, True]}},
 )  # fmt: skip
 _RESULTS = ("dry", "wet", "", " ", "12 degrees\n", "\ud83d", "r" * 200, '{"ok": true}', _HARMONY)
 _SYSTEMS = ("Be brief.", "Be brief.", "You are kind.\n\nAnd short.", "\ud83d", "", None)
-_TASK = Task(turn_id="", conversation="c", lines=(Line(provider=get_provider("sim"), model="model"),))
+_LINES = (Line(provider=get_provider("sim"), model="model"),)
 _FAILED = Failure("ServerError", "down", {})
 _PICTURE = Media("image/png", data=b"\x89PNG")
 _FINISHES = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.UNKNOWN)
@@ -122,8 +123,7 @@ class _Maker:
 
     def begin(self, task: Task) -> TurnState | None:
         """What the engine writes as a turn begins; None where it refuses to."""
-        system = self.pick(_SYSTEMS) if self.random() < 0.1 else None
-        flow = begin(evolve(task, system=system), self.journal)
+        flow = begin(task, self.journal)
         version: int | None = None
         try:
             while True:
@@ -140,7 +140,9 @@ class _Maker:
     def new(self, ask: Message | None = None, rewind: Rewind | None = None) -> bool:
         """A turn begins, with a question or with one that was there before."""
         self.turns += 1
-        state = self.begin(evolve(_TASK, turn_id=f"turn-{self.turns}", ask=ask, rewind=rewind))
+        system = self.pick(_SYSTEMS) if self.random() < 0.1 else None
+        turn_id = f"turn-{self.turns}"
+        state = self.begin(Task(turn_id=turn_id, conversation="c", lines=_LINES, ask=ask, rewind=rewind, system=system))
         self.turn_id = self.turn_id if state is None else state.turn_id
         return state is not None
 
@@ -157,11 +159,12 @@ class _Maker:
             return Message("user", (Text(self.pick(_BLANK)), _PICTURE))
         return Message("user", (Text(self.words()), Text(self.pick(_BLANK)), Text("and more")))
 
-    def calls(self, most: int = 4) -> tuple[ToolCall, ...]:
+    def calls(self, most: int = 3) -> tuple[ToolCall, ...]:
         naming = self.pick(_IDS)
-        usual = self.random() < 0.5
+        chance = self.random()
+        written = _USUAL if chance < 0.5 else _HEAVY if chance > 0.98 else _ARGUMENTS
         return tuple(
-            _call(naming(self.turns, place), self.pick(_NAMES), '{"a": 1}' if usual else self.pick(_ARGUMENTS))
+            _call(naming(self.turns, place), self.pick(_NAMES), self.pick(written))
             for place in range(1 + int(self.random() * most))
         )
 
@@ -183,7 +186,7 @@ class _Maker:
     def turn(self) -> None:
         """A question and what came of it."""
         self.new(self.asked())
-        self.go(self.pick((0, 0, 0, 1, 1, 2, 3)))
+        self.go(self.pick((0, 0, 0, 1, 1, 2)))
 
     def go(self, rounds: int) -> None:
         """So many rounds of tools, and the end of the turn, or whatever came before that."""
@@ -300,9 +303,9 @@ class _Maker:
     def foreign(self) -> None:
         """What another program has kept, in whatever state."""
         if self.random() < 0.5:
-            self.write(Imported(from_openai([self.chat_dict() for _ in range(1 + int(self.random() * 6))])))
+            self.write(Imported(from_openai([self.chat_dict() for _ in range(1 + int(self.random() * 4))])))
         else:
-            self.write(Imported(tuple(self.any_message() for _ in range(1 + int(self.random() * 6)))))
+            self.write(Imported(tuple(self.any_message() for _ in range(1 + int(self.random() * 4)))))
 
     def chat_dict(self) -> dict[str, Any]:
         chance = self.random()
@@ -367,7 +370,7 @@ class _Maker:
             self.foreign()
         if self.random() < 0.6:
             self.write(Configured(self.pick(_SYSTEMS) or None))
-        for _ in range(self.pick((0, 1, 1, 2, 2, 3, 4))):
+        for _ in range(self.pick((0, 1, 1, 1, 2, 2, 3))):
             chance = self.random()
             if chance < 0.62:
                 self.turn()

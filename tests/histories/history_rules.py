@@ -129,12 +129,18 @@ def read(body: bytes) -> Any:
     """The value of a JSON text, as strict readers have it: UTF-8, no name twice, no NaN, no half of a character."""
     try:
         text = body.decode()
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(text, parse_constant=_constant)
+        if "null" in text or _written(value) != text:
+            value = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         refuse(f"no JSON: {error}")
     if "\\ud" in text or "\\uD" in text:
         _check_whole(text, value)
     return value
+
+
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A text that is this of its value has no name twice."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
