@@ -85,12 +85,16 @@ def _harmony(request: ChatRequest) -> Iterator[str]:
     turn = _turn(before)
     for place, message in enumerate(before):
         text, thought = _said(message)
+        if message.role == "assistant":
+            text = _defused(cleaned(message.text))
+        if not text.strip():
+            continue
         match message.role:
             case "system":
                 yield f"<|start|>developer<|message|># Instructions\n\n{text}<|end|>"
             case "assistant":
                 yield from _thinking(thought if place > turn else "")
-                yield f"<|start|>assistant<|channel|>final<|message|>{_defused(cleaned(message.text))}<|end|>"
+                yield f"<|start|>assistant<|channel|>final<|message|>{text}<|end|>"
             case _:
                 yield f"<|start|>{message.role}<|message|>{text}<|end|>"
     text, thought = _said(reply)
@@ -107,7 +111,9 @@ def _chatml(request: ChatRequest) -> Iterator[str]:
     *before, reply = request.messages
     turn = _turn(before)
     for place, message in enumerate(before):
-        yield f"<|im_start|>{message.role}\n{_thought_first(message, is_live=place > turn)}<|im_end|>\n"
+        said = _thought_first(message, is_live=place > turn)
+        if message.text.strip():
+            yield f"<|im_start|>{message.role}\n{said}<|im_end|>\n"
     yield f"<|im_start|>assistant\n{_thought_first(reply, is_live=True)}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 from history_maker import MARK, QUESTION, Case
-from history_rules import RULES, Refused, Wire, check
+from history_rules import RULES, Refused, Wire, check, check_raw
 
 from agentkit._engine.bytewise import BYTES
 from agentkit._engine.fitting import Desk, Fitted
@@ -178,6 +178,10 @@ def _wrong_request(seen: Projected, taker: Backend, number: int) -> str | None:
             prefix=begun,
             tools=tools if taker.can.tools else (),
         )
+        if seen.partial is not None and taker.can.raw:
+            own = evolve(request, messages=messages[: len(messages) - len(extra) + 1], tools=())
+            if (said := _wrong_raw(seen, taker, own)) is not None:
+                return said
         body = sent(taker, request)
     except Unsupported as error:
         return None if _has_media([*seen.history, *extra]) else f"{taker.name}: {error}"
@@ -194,6 +198,18 @@ def _wrong_request(seen: Projected, taker: Backend, number: int) -> str | None:
     if fitted.plan is not None and (fitted.plan.manifest.excluded or fitted.plan.manifest.shortened):
         return _wrong_end(seen, wires, taker)
     return _wrong_end(seen, wires, taker) or _wrong_words(seen, wires, taker, as_words=bool(tools))
+
+
+def _wrong_raw(seen: Projected, taker: Backend, request: ChatRequest) -> str | None:
+    """The same as one text, for servers that complete texts; what holds more than texts is refused here."""
+    try:
+        prompt = check_raw(taker.provider.encode(evolve(request, prefix=True, raw=True)).body)
+    except Unsupported:
+        return None
+    except Refused as error:
+        return f"{taker.name}, as a text: {error}"
+    said = seen.partial is not None and plain(seen.partial.text.replace("<|", "<\u200b|"))
+    return None if said and prompt.endswith(said) else f"{taker.name}, as a text: the reply that has begun is lost"
 
 
 def _fitted(seen: Projected, taker: Backend, policy: ContextPolicy | None, extra: tuple[Message, ...]) -> Fitted:

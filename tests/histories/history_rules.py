@@ -21,12 +21,13 @@ _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONE = re.compile(r"[\ud800-\udfff]")
 _HARMONY = re.compile(r"<\|channel\|>(analysis|final)<\|message\|>")
+_LONGEST_HEAD = 40
 _DEEPEST = 100
 """Levels of arguments: readers in other languages stop at 128."""
 
 _BASE = frozenset({"model", "messages", "stream", "max_tokens", "temperature"})
 _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
-_USUAL = _BASE | _TOOLS | {"stream_options"}
+_USUAL = _BASE | _TOOLS | {"stream_options", "reasoning_effort"}
 _FLAGS = frozenset({"continue_final_message", "add_generation_prompt"})
 _BOTH = frozenset({"reasoning", "reasoning_content"})
 _ONE = frozenset({"reasoning_content"})
@@ -88,7 +89,7 @@ RULES: Mapping[str, Rules] = {
     "gravixlayer": Rules(reasoning=frozenset()),
     "pixigpt": _PIXIGPT,
     "pixigpt, assistant": evolve(_PIXIGPT, needs=frozenset({"messages", "assistant_id"}), wants_system=False),
-    "parallax": Rules(one_system=True, needs=frozenset({"model", "max_tokens"})),
+    "parallax": Rules(fields=_USUAL | {"sampling_params"}, one_system=True, needs=frozenset({"model", "max_tokens"})),
     "vllm": _VLLM,
     "vllm, gpt-oss": Rules(one_system=True),
     "llamacpp": _LLAMACPP,
@@ -123,6 +124,32 @@ def check(name: str, body: bytes, *, begun: bool = False) -> list[Wire]:
     if name == "pixigpt-threads":
         return _thread(wire)
     return _chat(wire, RULES[name], begun=begun)
+
+
+_MARKS: Mapping[str, tuple[str, str]] = {"<|start|>": ("<|message|>", "<|end|>"), "<|im_start|>": ("\n", "<|im_end|>")}
+
+
+def check_raw(body: bytes) -> str:
+    """The text of a request that is completed: each message in it is whole and says something, the last one is open.
+
+    Raises:
+        Refused
+    """
+    prompt: str = json.loads(body.decode(), parse_constant=_constant)["prompt"]  # where null is no limit of tokens
+    start = next((mark for mark in _MARKS if prompt.startswith(mark)), None)
+    if start is None:
+        refuse(f"a text that begins with {prompt[:40]!r}")
+    middle, end = _MARKS[start]
+    *whole, last = prompt.split(start)[1:]
+    for each in whole:
+        head, _, said = each.partition(middle)
+        if not said.rstrip("\n").endswith(end) or not said.rstrip("\n").removesuffix(end).strip():
+            refuse(f"the message {each!r:.100}")
+        if "<|" in said.rstrip("\n").removesuffix(end) or len(head) > _LONGEST_HEAD:
+            refuse(f"control words in {each!r:.100}")
+    if not last.startswith("assistant") or end in last:
+        refuse(f"the open end {last!r:.100}")
+    return prompt
 
 
 def read(body: bytes) -> Any:

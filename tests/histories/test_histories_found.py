@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from history_rules import check
+from history_rules import check, check_raw
 
 from agentkit import Conversation
 from agentkit._engine.bytewise import BYTES
@@ -13,7 +13,7 @@ from agentkit._engine.history import History
 from agentkit._engine.plan.planner import plan
 from agentkit._engine.plan.terms import Summary, Terms
 from agentkit.events import TextDelta
-from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, user
+from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, assistant, user
 from agentkit.provider import ChatRequest
 from agentkit.providers import get_provider
 from agentkit.providers.gradient import Gradient
@@ -99,3 +99,13 @@ def test_a_summary_goes_along_with_as_many_questions_as_a_backend_takes() -> Non
     body = Gradient(context_pairs=1).encode(ChatRequest(model="any", messages=messages)).body
     said = [message["content"] for message in check("gradient", body)]
     assert said[1:] == ["what came before", "q1\nq2"]
+
+
+@pytest.mark.parametrize("model", ["gpt-oss-20b", "qwen3"])
+def test_what_says_nothing_stays_out_of_a_text_that_is_completed(model: str) -> None:
+    cut = "<|channel|>final<|message|>" if model == "gpt-oss-20b" else " "
+    said = [user("q"), Message("assistant", (Text(cut),)), Message("user", (Text("\n"),)), user("r"), assistant("On")]
+    request = ChatRequest(model=model, messages=said, prefix=True, raw=True)
+    prompt = check_raw(get_provider("vllm").encode(request).body)
+    assert prompt.count("<|end|>" if model == "gpt-oss-20b" else "<|im_end|>") == 2 + (model == "gpt-oss-20b")
+    assert prompt.endswith("On")
