@@ -8,7 +8,7 @@ JSON reply is a stream of one chunk, so there is one way to decode.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeGuard, TypeVar, cast, runtime_checkable
 
 from attrs import field, frozen
 
@@ -204,6 +204,17 @@ def ask(request: HTTPRequest, *, refusals: bool = False) -> Rounds[Answered]:
     return cast("Answered", (yield Call(request, refusals)))
 
 
+_spoken: dict[tuple[type, type], bool] = {}
+
+
+def _speaks(provider: object, protocol: type) -> bool:
+    """Asked for each request, and slow to find out: once for a class is enough."""
+    asked = type(provider), protocol
+    if asked not in _spoken:
+        _spoken[asked] = isinstance(provider, protocol)
+    return _spoken[asked]
+
+
 class Provider(Protocol):
     """A backend."""
 
@@ -231,6 +242,10 @@ class Exchanging(Protocol):
         ...
 
 
+def is_exchanging(provider: object) -> TypeGuard[Exchanging]:
+    return _speaks(provider, Exchanging)
+
+
 @frozen(kw_only=True)
 class Found:
     """What a backend turned out to be."""
@@ -249,6 +264,10 @@ class Detecting(Protocol):
         ...
 
 
+def is_detecting(provider: object) -> TypeGuard[Detecting]:
+    return _speaks(provider, Detecting)
+
+
 @runtime_checkable
 class Measuring(Protocol):
     """A provider whose server may tell the window that it serves."""
@@ -256,6 +275,10 @@ class Measuring(Protocol):
     def measure(self, model: str, /) -> Rounds[int | None]:
         """Ends with None where the server does not tell, or not yet."""
         ...
+
+
+def is_measuring(provider: object) -> TypeGuard[Measuring]:
+    return _speaks(provider, Measuring)
 
 
 @runtime_checkable
@@ -267,6 +290,10 @@ class Counting(Protocol):
         ...
 
 
+def is_counting(provider: object) -> TypeGuard[Counting]:
+    return _speaks(provider, Counting)
+
+
 @runtime_checkable
 class Adapting(Protocol):
     """A provider that can do without what a server has just refused."""
@@ -274,3 +301,7 @@ class Adapting(Protocol):
     def adapted(self, model: str, error: ProviderError, /) -> tuple[Provider, str] | None:
         """The provider to use from now on, and what it does without; None where the error says nothing of the kind."""
         ...
+
+
+def is_adapting(provider: object) -> TypeGuard[Adapting]:
+    return _speaks(provider, Adapting)

@@ -21,7 +21,7 @@ from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
 from agentkit.messages import Message
-from agentkit.provider import Adapting, ChatRequest, Chunk, Detecting, Exchanging
+from agentkit.provider import ChatRequest, Chunk, is_adapting, is_detecting, is_exchanging
 from agentkit.usage import FinishReason
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _failed(task: Task, line: Line, error: AgentKitError) -> Flow[None]:
     """Count the failure; after some in a row the backend is left alone for a while."""
     if _is_gone(error):
         line.learnt.window, line.learnt.asked = None, 0
-        if isinstance(line.provider, Detecting):
+        if is_detecting(line.provider):
             line.learnt.provider = None
     if len(task.lines) == 1 or not isinstance(error, task.fallback.errors):
         return
@@ -115,7 +115,7 @@ class _Attempts:
             AgentKitError: the backend failed, and the settings do not say to leave it at that.
         """
         line = line.informed()
-        if isinstance(line.provider, Detecting):
+        if is_detecting(line.provider):
             line = yield from detected(line, line.provider, self._builder.turn_id)
         reason: str | None = None
         while True:
@@ -212,9 +212,9 @@ class _Attempts:
             yield from do(Sleep(pause))
 
     def _exchanged(self, line: Line, approach: Approach) -> Flow[None]:
-        builder = self._builder
-        if isinstance(line.provider, Exchanging):
-            yield from exchanged(line, line.provider, approach.request, builder, approach.joint())
+        builder, provider = self._builder, line.provider
+        if is_exchanging(provider):
+            yield from exchanged(line, provider, approach.request, builder, approach.joint())
         else:
             yield from exchange(line, approach.request, builder, approach.joint)
         if builder.finish is not None and builder.finish.reason is FinishReason.ERROR:
@@ -243,7 +243,7 @@ class _Attempts:
     def _change(self, line: Line, error: AgentKitError) -> str | None:
         """Do without what the server has just refused, from now on; what that is, in words."""
         provider = line.provider
-        if self._builder.shown or not isinstance(error, ProviderError) or not isinstance(provider, Adapting):
+        if self._builder.shown or not isinstance(error, ProviderError) or not is_adapting(provider):
             return None
         adapted = provider.adapted(line.model, error)
         if adapted is None:

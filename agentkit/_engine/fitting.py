@@ -57,12 +57,20 @@ class Desk:
         """Tokens of a prompt, where a refusal has taught us."""
         self._tools: tuple[Sequence[ToolShape], int] = ((), 0)
         """Those of the last request, and the most that a prompt costs with them, the messages apart."""
+        self._sized: tuple[Terms, History, int] | None = None
+        """What the last prompt comes to at most; the same is asked several times for one request."""
         self._told: Ledger | None = None
         self.reduced: tuple[Message, Message] | None = None
         """What goes along of a reply that is too long, and all of it."""
 
     def bytes_of(self, terms: Terms, history: History) -> int:
         """An upper bound of the prompt, at the cost of what is new."""
+        sized = self._sized
+        if sized is None or sized[0] is not terms or sized[1] is not history:
+            sized = self._sized = terms, history, self._size(terms, history)
+        return sized[2]
+
+    def _size(self, terms: Terms, history: History) -> int:
         self._outline = self._outline.following(history)
         whole = self._outline.sum(0, len(self._outline))
         if whole.doubtful:

@@ -23,7 +23,7 @@ from agentkit.events import Trimmed
 from agentkit.manifest import Manifest
 from agentkit.messages import Message, system
 from agentkit.options import Options, RetryPolicy
-from agentkit.provider import Capabilities, ChatRequest, Counting, Measuring
+from agentkit.provider import Capabilities, ChatRequest, is_counting, is_measuring
 from agentkit.store import Summarized
 from agentkit.tokens import TokenCounter
 
@@ -153,7 +153,7 @@ class Outfit:
     def _measured(self, line: Line, terms: Terms, desk: Desk) -> Flow[None]:
         """Ask the server for its window, once a prompt is so long that it matters."""
         provider, learnt = line.provider, line.learnt
-        if learnt.asked >= _MOST_ASKED or not isinstance(provider, Measuring):
+        if learnt.asked >= _MOST_ASKED or not is_measuring(provider):
             return
         if self.task.context.window is not None or desk.bytes_of(terms, self.journal.history) < SMALL:
             return
@@ -181,7 +181,7 @@ class Outfit:
         """Ask the server to count a request; where that fails, it is left alone with that for a while."""
         provider, learnt = line.provider, line.learnt
         now = yield from do(Now())
-        if not isinstance(provider, Counting) or now < learnt.counts_from:
+        if not is_counting(provider) or now < learnt.counts_from:
             return None
         patience = min(line.timeouts.first_byte or _PATIENCE, _PATIENCE)
         brief = evolve(line.timeouts, first_byte=patience, idle=patience, total=patience)

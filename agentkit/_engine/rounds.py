@@ -11,7 +11,18 @@ from agentkit._engine.line import Line, persistent, reserved, whole
 from agentkit.effects import Flow, Sleep, do
 from agentkit.errors import AgentKitError, ProtocolError
 from agentkit.errors import TimeoutError as LimitReached
-from agentkit.provider import Answered, Call, ChatRequest, Chunk, Detecting, Exchanging, Fault, Rounds, Wait
+from agentkit.provider import (
+    Answered,
+    Call,
+    ChatRequest,
+    Chunk,
+    Detecting,
+    Exchanging,
+    Fault,
+    Rounds,
+    Wait,
+    is_exchanging,
+)
 
 T = TypeVar("T")
 
@@ -34,7 +45,7 @@ def exchanged(
 
 def answer_to(line: Line, request: ChatRequest, builder: Builder) -> Flow[None]:
     """Fill `builder` with the answer to one request, whatever it takes."""
-    if isinstance(line.provider, Exchanging):
+    if is_exchanging(line.provider):
         yield from exchanged(line, line.provider, request, builder, None)
     else:
         yield from exchange(line, request, builder, lambda: None)

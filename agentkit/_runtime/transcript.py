@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from agentkit._runtime.redact import Redactor
 from agentkit.events import ReasoningDelta, TextDelta
-from agentkit.provider import CallDelta, Exchanging, Fault, Finish, HTTPRequest, Provider, ResponseHead
+from agentkit.provider import CallDelta, Fault, Finish, HTTPRequest, Provider, ResponseHead, is_exchanging
 from agentkit.usage import FinishReason
 
 MOST_BYTES = 4 << 20
@@ -185,7 +185,7 @@ class Exchange:
     def _readable(self, hide: Redactor, asked: object) -> Iterator[str]:
         """The exchange as a person reads it; nothing where it is not the whole of a question and its reply."""
         said = asked.get("messages") if isinstance(asked, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if not isinstance(said, list) or isinstance(self._provider, Exchanging):
+        if not isinstance(said, list) or is_exchanging(self._provider):
             return
         yield f"[{self._at:%Y-%m-%d %H:%M:%S.%f}] {self._conversation}, {self._backend}\n"
         yield from (hide.text(f"Question: {text}\n") for text in _questions(cast("list[object]", said)))
