@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks import crowd, imports, planning, saving, streams, turns  # noqa: E402
+from tests.benchmarks import crowd, imports, planning, saving, streams, tools, turns  # noqa: E402
 from tests.benchmarks.harness import Row, table  # noqa: E402
 from tests.benchmarks.server import Server, pin  # noqa: E402
 
@@ -33,6 +33,7 @@ CASES: dict[str, Callable[[Server, int], Iterator[Row]]] = {
     "histories": turns.histories,
     "saving": saving.saving,
     "planning": planning.planning,
+    "tools": tools.tools,
     "crowd": crowd.crowd,
 }
 

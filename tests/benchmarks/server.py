@@ -5,9 +5,11 @@ What it sends is named by the path of the request, so that a client needs nothin
     /whole/...                       one JSON reply
     /stream/CHUNKS/PER/GAP/...       a stream of CHUNKS events, PER of them in each write, GAP microseconds between two
     /joined/CHUNKS/PER/0/...         the same, where each write is one chunk of HTTP, as a buffering proxy sends it
+    /calls/ROUNDS/EACH/...           ROUNDS replies with EACH calls of a tool, as far as results came; then text
     /paced/CHUNKS/GAP/...            a stream with GAP milliseconds between two events, each holding the time it left
 
-Nothing is parsed but the path and the length of the body. Everything that can be made beforehand is.
+Nothing is parsed but the path and the length of the body, and results of tools are counted. Everything that can be made
+beforehand is.
 """
 
 from __future__ import annotations
@@ -62,7 +64,21 @@ def events_of(data: bytes) -> list[bytes]:
 
 @functools.cache
 def whole() -> bytes:
-    choice = f'{{"index":0,"message":{{"role":"assistant","content":"{TEXT}"}},"finish_reason":"stop"}}'
+    return _document(f'{{"role":"assistant","content":"{TEXT}"}}', "stop")
+
+
+@functools.cache
+def calling(first: int, count: int) -> bytes:
+    """A reply with so many calls; their ids begin with the number `first`."""
+    calls = [
+        f'{{"id":"call_{number}","type":"function","function":{{"name":"weather","arguments":"{{\\"city\\":\\"Oslo\\"}}"}}}}'
+        for number in range(first, first + count)
+    ]
+    return _document(f'{{"role":"assistant","content":null,"tool_calls":[{",".join(calls)}]}}', "tool_calls")
+
+
+def _document(message: str, reason: str) -> bytes:
+    choice = f'{{"index":0,"message":{message},"finish_reason":"{reason}"}}'
     body = (
         f'{{"id":"{ID}","object":"chat.completion","created":1795168800,"model":"bench","choices":[{choice}],'
         f'"usage":{USAGE}}}'
@@ -108,15 +124,19 @@ class Peer(asyncio.Protocol):
         head = bytes(self._buffer[:end]).lower()
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if len(self._buffer) >= end + 4 + length:
+            results = self._buffer.count(b'"tool_call_id"', end)
             del self._buffer[: end + 4 + length]
-            self._answer(head.split(b" ", 2)[1].decode())
+            self._answer(head.split(b" ", 2)[1].decode(), results)
 
-    def _answer(self, path: str) -> None:
+    def _answer(self, path: str, results: int) -> None:
         transport = self._transport
         assert transport is not None
         match path.split("/")[1:]:
             case ["whole", *_]:
                 transport.write(whole())
+            case ["calls", rounds, each, *_]:
+                is_over = results >= int(rounds) * int(each)
+                transport.write(whole() if is_over else calling(results, int(each)))
             case ["stream" | "joined" as kind, chunks, per, gap, *_]:
                 writes = stream(int(chunks), int(per), joined=kind == "joined")
                 if int(gap):
