@@ -41,7 +41,7 @@ def understood(ask: Ask) -> Ask:
     if not found:
         return ask
     messages = tuple(_read(ask.messages))
-    return evolve(ask, messages=messages, tools=found[0].tools, choice=found[0].choice, in_words=True)
+    return evolve(ask, messages=messages, tools=found[-1].tools, choice=found[-1].choice, in_words=True)
 
 
 def written(calls: Sequence[Call]) -> str:
@@ -89,17 +89,21 @@ def _object(text: str) -> dict[str, object]:
 def _read(messages: tuple[Said, ...]) -> Iterator[Said]:
     numbers = count(1)
     waiting: list[Call] = []
-    for said, after in zip(messages, (*messages[1:], None), strict=True):
+    plain = [_without_offer(said) for said in messages]
+    for said, after in zip(plain, (*plain[1:], None), strict=True):
         match said.role:
-            case "assistant" if after is not None and after.text.startswith(_RESULT):
+            case "assistant" if after is not None and _RESULT in after.text:
                 waiting = _calls(said.text, numbers)
                 yield evolve(said, text=_CALLED.sub("", said.text).strip(), calls=tuple(waiting))
-            case "user" if said.text.startswith(_RESULT):
+            case "user" if _RESULT in said.text:
                 yield from _results(said, waiting)
             case _:
-                offer = _offer(said)
-                text = said.text if offer is None else said.text[: offer.start] + said.text[offer.end :]
-                yield evolve(said, text=text.strip() if offer else text)
+                yield said
+
+
+def _without_offer(said: Said) -> Said:
+    offer = _offer(said)
+    return said if offer is None else evolve(said, text=(said.text[: offer.start] + said.text[offer.end :]).strip())
 
 
 def _calls(text: str, numbers: Iterator[int]) -> list[Call]:
@@ -112,12 +116,18 @@ def _calls(text: str, numbers: Iterator[int]) -> list[Call]:
 
 
 def _results(said: Said, waiting: list[Call]) -> Iterator[Said]:
-    """The results that a message holds, each of the first call of its tool that still waits; then what else it says."""
+    """The results that a message holds, each of the first call of its tool that still waits; then what else it says.
+
+    What stands before the results is told anew, and no question.
+    """
+    first = said.text.index(_RESULT)
+    if said.text[:first].strip():
+        yield Said(role="system", text=said.text[:first].strip())
     for found in _ANSWERED.finditer(said.text):
         call = next((call for call in waiting if json.dumps(call.name, ensure_ascii=False) == found[1]), None)
         if call is not None:
             waiting.remove(call)
         yield Said(role="tool", text=found[2], call_id=call.id if call else "")
-    rest = _ANSWERED.sub("", said.text).strip()
+    rest = _ANSWERED.sub("", said.text[first:]).strip()
     if rest:
         yield evolve(said, text=rest)

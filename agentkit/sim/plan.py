@@ -85,6 +85,8 @@ class Plan:
     """Words of reasoning."""
     habit: str = ""
     """How a cut reply is gone on with, a name in `agentkit.sim.habits.HABITS`; as it should, where none is named."""
+    shaping: str = ""
+    """How a document that follows a schema is answered with, see `agentkit.sim.shaped`; as it should be, if empty."""
     calls: tuple[CallOrder, ...] = ()
     limit: int | None = None
     faults: tuple[Fault, ...] = ()
@@ -99,6 +101,7 @@ class Plan:
             calls=self.calls if said else base.calls,
             think=self.think or base.think,
             habit=self.habit or base.habit,
+            shaping=self.shaping or base.shaping,
             limit=self.limit or base.limit,
             faults=self.faults or base.faults,
             quirks={**base.quirks, **self.quirks},

@@ -11,6 +11,7 @@ from agentkit.sim.chatter import chat, lead
 from agentkit.sim.habits import HABITS, Whim
 from agentkit.sim.in_words import written
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Plan, Say, Write
+from agentkit.sim.shaped import answered
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
 from agentkit.sim.thread import Thread
@@ -88,10 +89,9 @@ class Composer:
         return said + _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop), len(said)
 
     def _calls(self) -> tuple[Call, ...]:
-        answered = any(said.role == "tool" for said in self.thread.since)
-        orders = tuple(order for order in self._orders() if order.every or not answered)
         if self.ask.choice == "none":
             return ()
+        orders = self._orders()
         wanted = [(order, self._tool(order.name)) for order in orders for _ in range(order.times)]
         most = _MOST_CALLS if self.ask.parallel else 1
         named = [(order, name) for order, name in wanted if name is not None][:most]
@@ -101,9 +101,15 @@ class Composer:
         choice = self.ask.choice
         if choice.startswith("="):
             return (CallOrder(name=choice[1:], every=True),)
-        if choice == "required" and not any(self._tool(order.name) for order in self.plan.calls):
-            return (CallOrder(name=None, every=True),)
-        return self.plan.calls
+        told = any(said.role == "tool" for said in self.thread.since)
+        orders = tuple(order for order in self.plan.calls if order.every or not told)
+        if choice == "required" and not any(self._tool(order.name) for order in orders):
+            return (CallOrder(name=self._answer(), every=True),)
+        return orders
+
+    def _answer(self) -> str | None:
+        """The tool that takes an answer, where one is offered: it is called when there is nothing else to do."""
+        return next((tool.name for tool in reversed(self.ask.tools) if tool.name.startswith("answer")), None)
 
     def _tool(self, name: str | None) -> str | None:
         """The offered tool that a name means: itself, in another case, or a part of it, as weather of get_weather."""
@@ -124,10 +130,14 @@ class Composer:
         if isinstance(self.plan.speech, Say):
             return self.plan.speech.text
         if self.ask.shape is not None:
-            return json.dumps(schema.example(self.ask.shape, self.seed, self.thread.fingerprint), ensure_ascii=False)
+            return self._document(self.ask.shape)
         heard = self._results() or self._missing()
         body = self._ordered()
         return f"{heard} {body}".strip() if heard or body else chat(self.seed, self.thread)
+
+    def _document(self, shape: schema.Schema) -> str:
+        made = schema.example(shape, self.seed, self.thread.fingerprint)
+        return answered(json.dumps(made, ensure_ascii=False), self.plan.shaping)
 
     def _ordered(self) -> str:
         reach = _reach(self.plan)

@@ -32,8 +32,8 @@ Orders, in any case and any combination (N is a number):
 
 Faults happen once in a reply and its continuations, until it has been given; "twice", "3 times" and "x3" say how often,
 "every time" has no end. "N tokens" may stand for "N words". A fault beyond the end of the reply does not happen.
-Orders for going on badly with a cut reply are in `agentkit.sim.continuing`, those that only some backends can follow in
-`agentkit.sim.quirks`.
+Orders for going on badly with a cut reply are in `agentkit.sim.continuing`, those for badly following a JSON schema in
+`agentkit.sim.shaped`, those that only some backends can follow in `agentkit.sim.quirks`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from typing import Any
 from attrs import evolve
 
 from agentkit.errors import InvalidInput
-from agentkit.sim import continuing, quirks
+from agentkit.sim import continuing, quirks, shaped
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Fault, FaultKind, Plan, Say, SizeUnit, Speech, Spoiling, Write
 
 _N = r"\d{1,7}(?:\.\d{1,3})?"
@@ -154,11 +154,13 @@ def parse(text: str) -> Plan:
     limit = words.find(_LIMIT)
     faults = tuple(_faults(words))
     habit = words.find(continuing.ORDER)
+    shaping = words.find(shaped.ORDER)
     return Plan(
         speech=speech or _count(words) or _write(words),
         calls=calls,
         think=int(think["n"] or THOUGHT) if think else 0,
         habit=continuing.habit_of(habit) if habit else "",
+        shaping=shaped.how_of(shaping) if shaping else "",
         limit=max(1, int(limit["n"])) if limit else None,
         faults=faults,
         quirks=quirks.read(words.text),

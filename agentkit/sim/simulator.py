@@ -23,6 +23,7 @@ from agentkit.sim.plan import Fault, Plan
 from agentkit.sim.reply import Composer
 from agentkit.sim.scene import Scene
 from agentkit.sim.script import commands, parse
+from agentkit.sim.shaped import wanted
 from agentkit.sim.stage import Performance, failure, length
 from agentkit.sim.talk import Ask, Drop, Failure, Pause, Refused
 from agentkit.sim.text import MAX_WORDS
@@ -195,7 +196,7 @@ class Simulator:
         Raises:
             Refused: an error was ordered.
         """
-        ask = understood(ask)
+        ask = wanted(understood(ask))
         thread = unravel(ask.messages)
         spoken = _spoken(thread)
         with self._lock:
