@@ -87,8 +87,6 @@ class Desk:
 
     def left(self, terms: Terms, history: History) -> int | None:
         """Tokens that a reply under way may take of the prompt; None where there is no limit."""
-        if terms.room is None:
-            return None
         from agentkit._engine.plan.planner import left
 
         return left(terms, history, _state(self._plan))

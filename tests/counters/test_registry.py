@@ -16,7 +16,7 @@ from agentkit.counters._harmony import ANY, OBJECTS, REFERENCE, TEXTS
 from agentkit.counters._packed import O200K, QWEN, as_tiktoken, read
 from agentkit.errors import InvalidInput, NotConfigured
 from agentkit.messages import Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
-from agentkit.provider import ChatRequest
+from agentkit.provider import Answered, ChatRequest, ResponseHead
 from agentkit.providers import counting, get_provider, provider_names
 from agentkit.tokens import count_prompt
 
@@ -217,6 +217,41 @@ def test_other_backends_do_not_count():
 def test_an_answer_without_a_count_says_nothing(body):
     assert counting.counted(body) is None
     assert counting.served_window(body) is None
+
+
+def rounds(backend, *answers):
+    """What comes of the calls where they are answered so: the addresses, and the number."""
+    chat, _ = asked(backend)
+    flow = counting.count_of(backend, chat)
+    urls, answer = [], None
+    try:
+        for status, body in (*answers, (500, b"")):
+            urls.append(flow.send(answer).request.url.partition(":9")[2])
+            answer = Answered(ResponseHead(status, {}), body, 0.0)
+    except StopIteration as end:
+        return urls, end.value
+    raise AssertionError(urls)
+
+
+INPUT, RENDER, TOKENIZE = "/v1/chat/completions/input_tokens", "/apply-template", "/tokenize"
+MISSING = (404, b'{"error": "no"}')
+
+
+@pytest.mark.parametrize(
+    ("backend", "answers", "urls", "number"),
+    [
+        ("ollama", [], [], None),
+        ("vllm", [(200, b'{"count": 7}')], [TOKENIZE], 7),
+        ("vllm", [MISSING], [TOKENIZE], None),
+        ("llamacpp", [(200, b'{"input_tokens": 7}')], [INPUT], 7),
+        ("llamacpp", [(503, b"{}")], [INPUT], None),
+        ("llamacpp", [MISSING, (200, b'{"prompt": "Hi"}'), (200, b'{"tokens": [1, 2]}')], [INPUT, RENDER, TOKENIZE], 2),
+        ("llamacpp", [MISSING, (200, b'{"prompt": "Hi"}'), MISSING], [INPUT, RENDER, TOKENIZE], None),
+        ("llamacpp", [MISSING, (200, b"{}")], [INPUT, RENDER], None),
+    ],
+)
+def test_the_calls_that_a_count_takes(backend, answers, urls, number):
+    assert rounds(backend, *answers) == (urls, number)
 
 
 # --- the package

@@ -114,11 +114,12 @@ def test_the_manifest_is_there_without_limits_too(runtime: str) -> None:
     play(runtime, scenario)
 
 
-def test_a_window_that_nobody_told_is_learnt_from_a_refusal(runtime: str) -> None:
+@pytest.mark.parametrize("policy", [ContextPolicy(), ContextPolicy(max_pairs=40)])
+def test_a_window_that_nobody_told_is_learnt_from_a_refusal(runtime: str, policy: ContextPolicy) -> None:
     server = Simulator(seed=3, profile="gravixlayer", window=700)
 
     async def scenario(open_chat: Opener) -> None:
-        async with open_chat(server, options=BRIEF) as chat:
+        async with open_chat(server, options=BRIEF, context=policy) as chat:
             for number in range(25):
                 assert (await chat.send(f"write 40 words about {number}")).outcome is Outcome.COMPLETE
             assert len(chat.messages) == 50
