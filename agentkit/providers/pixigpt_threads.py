@@ -3,10 +3,14 @@
 A reply remembers its thread and its own place there. The next turn goes on in that thread where nothing else was said
 since; otherwise (a fork, an edit, a history from another backend) a new thread is given the history first. There is no
 stream, and no way to cancel a run: who stops waiting leaves it to the service.
+
+Instructions that are to be sent go into the thread, in front of the user's words: at its beginning, and again where
+they have changed since, which a digest beside the ids tells.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, cast
@@ -33,7 +37,9 @@ from agentkit.provider import (
 )
 from agentkit.providers._errors import Facts
 from agentkit.providers._json import as_dict, as_list, dumps, loads, utf8
-from agentkit.providers._plain_text import merged, wires_of
+from agentkit.providers._openai_dialect import Dialect
+from agentkit.providers._openai_tools import shape_settings, tool_settings
+from agentkit.providers._plain_text import fold, merged, wires_of
 from agentkit.providers._switch import thinking_switch
 from agentkit.providers.openai_chat import shown_url
 from agentkit.providers.pixigpt import THINKING_FLOOR, URL, OnSystem, PixiGPT, check_on_system, raised, split_thinking
@@ -45,6 +51,7 @@ _LATEST = 20
 _MOST_TAKEN = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 _OVER = ("failed", "cancelled")
+_ACCENT = Dialect(capabilities=Capabilities(tools=False, json_mode=False))
 _LACKS = ("top_p", "stop", "seed", "presence_penalty", "frequency_penalty")
 
 
@@ -66,7 +73,8 @@ class PixiThreads:
     model: str = ""
     """The assistant of a conversation that is given this value."""
     on_system: OnSystem = field(default="refuse", validator=check_on_system)
-    """What to do with instructions of the conversation, since the assistant has its own: refuse, or omit them."""
+    """What to do with instructions of the conversation, since the assistant has its own: refuse them, omit them, or
+    send them in front of the user's words."""
     enable_thinking: bool = True
     """Where the options say nothing of `reasoning_effort`."""
     deadline: float = field(default=600.0, validator=_positive)
@@ -110,12 +118,15 @@ class PixiThreads:
             JobFailed: the run failed, was cancelled, or was not over at the deadline.
         """
         run_settings = yield from self._settings(request)
+        told = _instructions(request.messages) if self.on_system == "send" else ""
         place, thread = yield from self._thread(request.messages)
-        yield from self._post(thread, request.messages[place:])
+        known = request.messages[place - 1].meta[self.name].get("instructions") if place else None
+        digest = _digest(told)
+        yield from self._post(thread, request.messages[place:], told if digest != known else "")
         run_id = yield from self._made("run", f"/threads/{quote(thread, '')}/runs", run_settings)
         run = yield from self._finished(thread, run_id)
         message = as_dict(run.get("message")) or (yield from self._reply_of(thread))
-        yield from _told(message, thread, run)
+        yield from _told(message, thread, run, digest)
 
     def _settings(self, request: ChatRequest) -> Rounds[dict[str, Any]]:
         options = request.options
@@ -124,13 +135,15 @@ class PixiThreads:
         if any(message.role == "system" for message in request.messages):
             if self.on_system == "refuse":
                 raise InvalidInput(
-                    f"the assistant {request.model!r} has its own instructions: leave out those of the conversation, "
-                    "or make PixiThreads with on_system='omit'"
+                    f"the assistant {request.model!r} has its own instructions: leave out those of the conversation "
+                    "(tools need some), or make PixiThreads with on_system='send' or on_system='omit'"
                 )
-            yield Notice(f"instructions were left out: the assistant {request.model!r} has its own")
+            if self.on_system == "omit":
+                yield Notice(f"instructions were left out: the assistant {request.model!r} has its own")
         for lacking in _LACKS:
             if getattr(options, lacking) not in (None, ()):
                 yield Notice(f"the backend has no setting {lacking}; it was left out")
+        yield from (*tool_settings(request, _ACCENT)[1], *shape_settings(request, _ACCENT)[1])
         thinks, told = thinking_switch(options, default=self.enable_thinking)
         yield from (*told, *raised(options, thinks=thinks))
         return {"assistant_id": request.model, "enable_thinking": thinks, **_sampling(options), **options.extra}
@@ -161,8 +174,10 @@ class PixiThreads:
             return {}
         return as_dict(next(iter(as_list(listed.get("data"))), None))
 
-    def _post(self, thread: str, messages: Sequence[Message]) -> Rounds[None]:
+    def _post(self, thread: str, messages: Sequence[Message], told: str) -> Rounds[None]:
         spoken = merged(wires_of([message for message in messages if message.role != "system"], self.name))
+        if told:
+            fold(told, spoken)
         texts = [{"role": wire["role"], "content": wire["content"]} for wire in spoken]
         path = f"/threads/{quote(thread, '')}/messages"
         if len(texts) == 1:
@@ -257,7 +272,15 @@ def _text_in(answered: Answered) -> str:
     return answered.body.decode("utf-8-sig", "replace")
 
 
-def _told(message: Mapping[str, Any], thread: str, run: Mapping[str, Any]) -> Rounds[None]:
+def _instructions(messages: Sequence[Message]) -> str:
+    return "\n\n".join(text for message in messages if message.role == "system" and (text := message.text.strip()))
+
+
+def _digest(told: str) -> str | None:
+    return hashlib.blake2b(utf8(told), digest_size=8).hexdigest() if told else None
+
+
+def _told(message: Mapping[str, Any], thread: str, run: Mapping[str, Any], digest: str | None) -> Rounds[None]:
     """A message of a thread as chunks; what only this service has is kept beside it."""
     thought, text = split_thinking(message.get("reasoning_content"), _text_of(message))
     if thought:
@@ -266,6 +289,7 @@ def _told(message: Mapping[str, Any], thread: str, run: Mapping[str, Any]) -> Ro
         yield TextDelta(text)
     own = {name: message[name] for name in ("sources", "media", "code") if message.get(name)}
     ids = {"thread_id": thread, "message_id": message.get("id"), "run_id": run.get("id"), "model": run.get("model")}
+    ids["instructions"] = digest
     yield Details({**{name: value for name, value in ids.items() if isinstance(value, str)}, **own})
     yield Finish(FinishReason.STOP, "completed")
 

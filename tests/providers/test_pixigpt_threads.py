@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
+from attrs import evolve, frozen
 
 from agentkit.errors import AuthError, BadRequest, InvalidInput, JobFailed, ProtocolError, ProviderError, Unsupported
 from agentkit.events import Notice, ReasoningDelta, TextDelta
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
 from agentkit.options import Options
-from agentkit.provider import Answered, Call, ChatRequest, Details, Finish, ResponseHead, Wait
+from agentkit.provider import Answered, Call, ChatRequest, Details, Finish, ReplyShape, ResponseHead, Wait
 from agentkit.providers import get_provider
 from agentkit.providers.pixigpt_threads import PixiThreads
 from agentkit.usage import FinishReason
@@ -23,6 +24,14 @@ DONE = {"id": "run_1", "status": "completed", "model": "pixi"}
 SAID = {"id": "msg_2", "role": "assistant", "content": [{"type": "text", "text": {"value": " Hello "}}]}
 THREAD, POSTED, QUEUED = {"id": "th_1"}, {"id": "msg_1"}, {"id": "run_1", "status": "queued"}
 FIRST: list[Any] = [THREAD, POSTED, QUEUED, {**DONE, "message": SAID}]
+
+
+@frozen(kw_only=True)
+class Shape:
+    name: str = "tides"
+    description: str = ""
+    parameters: Mapping[str, Any] = {"type": "object"}
+    strict: bool = False
 
 
 class Service:
@@ -280,6 +289,38 @@ def test_instructions_belong_to_the_assistant() -> None:
     chunks = service.play(asking(system("Be brief."), user("hi")), omitting)
     assert chunks[0] == Notice("instructions were left out: the assistant 'as_1' has its own")
     assert service.sent[1][2] == {"role": "user", "content": "hi"}
+
+
+def sending(*messages: Message, answers: list[Any] = FIRST) -> tuple[Any, Any]:
+    """What is posted, and the details of the reply."""
+    provider = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1", on_system="send")
+    service = Service(answers)
+    chunks = service.play(asking(*messages), provider)
+    assert not [chunk for chunk in chunks if isinstance(chunk, Notice)]
+    return service.sent[1][2], next(chunk.values for chunk in chunks if isinstance(chunk, Details))
+
+
+def test_instructions_can_be_sent_before_the_words_of_the_user() -> None:
+    posted, details = sending(system("Be brief."), user("hi"), system(" And kind. "))
+    assert posted == {"role": "user", "content": "Be brief.\n\nAnd kind.\n\nhi"}
+    assert sending(Message("system", (Text(" "),)), user("hi"))[0] == {"role": "user", "content": "hi"}
+    assert "instructions" not in sending(user("hi"))[1]
+    on: list[Any] = [{"data": [{"id": "msg_2"}]}, POSTED, QUEUED, {**DONE, "message": SAID}]
+    for text, content in (("Be brief.\n\nAnd kind.", "b"), ("Be rude.", "Be rude.\n\nb")):
+        known = replied(thread_id="th_1", message_id="msg_2", instructions=details["instructions"])
+        provider = PixiThreads(base_url="http://127.0.0.1:1/v1", api_key="sk-1", on_system="send")
+        service = Service(on)
+        service.play(asking(system(text), user("a"), known, user("b")), provider)
+        assert service.sent[1][2] == {"role": "user", "content": content}
+
+
+def test_tools_and_shapes_are_not_sent() -> None:
+    request = evolve(asking(), tools=(Shape(),), shape=ReplyShape(name="answer", schema={}))
+    notices = [chunk.message for chunk in Service(FIRST).play(request) if isinstance(chunk, Notice)]
+    assert notices == [
+        "the backend has no tools; 1 of them were left out",
+        "the backend binds no reply to a JSON schema; 'answer' was left out",
+    ]
 
 
 def test_settings_that_it_lacks_are_left_out_with_a_notice() -> None:

@@ -9,13 +9,14 @@ from itertools import count
 import pytest
 from sim_client import tool_schema
 
-from agentkit import AsyncConversation, Continuation, Conversation
+from agentkit import AsyncConversation, Continuation, Conversation, tool
 from agentkit.errors import AuthError, BadRequest, ConnectionLost, ContextOverflow, RateLimited, ServerError
 from agentkit.events import TextDelta
 from agentkit.messages import Message, ToolResult, system, user
 from agentkit.options import Options, RetryPolicy
 from agentkit.provider import ChatRequest, ResponseHead
 from agentkit.providers.pixigpt import THINKING_FLOOR, PixiGPT
+from agentkit.providers.pixigpt_threads import PixiThreads
 from agentkit.sim import SimServer, Simulator
 from agentkit.usage import FinishReason
 
@@ -162,3 +163,21 @@ def test_a_round_of_tools(server: SimServer, simulator: Simulator) -> None:
     body = b"".join(item for item in answer.body if isinstance(item, bytes))
     texts = [chunk.text for chunk in (*decoder.feed(body), *decoder.close()) if isinstance(chunk, TextDelta)]
     assert "18 degrees" in "".join(texts)
+
+
+def test_threads_are_told_of_tools_in_words(server: SimServer, simulator: Simulator) -> None:
+    @tool
+    def tides() -> str:
+        """When it is high."""
+        return "at noon"
+
+    threads = PixiThreads(
+        base_url=server.describe()["pixigpt"], api_key=f"k{next(_keys)}", model="as_1", on_system="send"
+    )
+    with Conversation(threads, system="Be brief.", tools=[tides], retry=ONCE) as chat:
+        assert "tides answered: at noon" in chat.send("call tides").text
+        assert chat.send("count to 3").text == "1, 2, 3"
+        assert "tides answered: at noon" in chat.send("call tides").text
+    posted = [sent.json["content"] for sent in simulator.requests if "content" in (sent.json or {})]
+    assert ["# Tools" in text for text in posted] == [True, False, False, False, False]
+    assert len({sent.path for sent in simulator.requests if sent.path.endswith("/messages")}) == 1

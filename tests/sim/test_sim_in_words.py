@@ -78,6 +78,13 @@ def test_results_are_read() -> None:
     assert "The tool answered: wet" in lost
 
 
+def test_what_was_told_last_counts() -> None:
+    asked = [told("hello", instructions([tides], "tides")), assistant('<tool_call>{"name": "tides"}</tool_call>')]
+    result = RESULT.replace("get_weather", "tides")
+    assert "tides answered: sunny" in gradient(*asked, user(f"Be brief.\n{TOLD}\n\n{result}"))
+    assert gradient(*asked, user(f"{TOLD}\n\n{result}\ncall weather with {{}}")).count("get_weather") == 1
+
+
 def test_a_whole_round_as_agentkit_writes_it() -> None:
     calls = said_by_assistant(
         "One moment.", ToolCall("a", "get_weather", {"city": "Bergen"}), ToolCall("b", "tides", {})

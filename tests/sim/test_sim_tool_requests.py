@@ -10,8 +10,9 @@ import pytest
 from attrs import evolve, frozen
 from jsonschema import validate  # type: ignore[import-untyped]
 
+from agentkit import Conversation, tool
 from agentkit.errors import BadRequest
-from agentkit.events import TextDelta
+from agentkit.events import Notice, TextDelta
 from agentkit.messages import Message, ToolCall, ToolResult, assistant, user
 from agentkit.options import Options
 from agentkit.provider import Adapting, CallDelta, ChatRequest, Chunk, Finish, Provider, ReplyShape, ResponseHead
@@ -180,3 +181,19 @@ def test_a_backend_without_tools_is_told_of_them_in_words() -> None:
     later = as_text([told, asked, assistant(call), results, assistant("Wet."), user("call tides")])
     assert '"tides"' in text(gradient.ask(*later, model=model))
     assert gradient.simulator.clean(), gradient.simulator.problems
+
+
+def test_a_server_that_refuses_tools_is_told_of_them_in_words() -> None:
+    @tool
+    def tides() -> str:
+        """When it is high."""
+        return "at noon"
+
+    simulator = Simulator(profile="vllm-0.33")
+    with Conversation(simulator, tools=[tides]) as chat:
+        with chat.stream("refuse tools, call tides") as turn:
+            told = [event.message for event in turn if isinstance(event, Notice)]
+        assert "tides answered: at noon" in turn.reply.text
+    assert told == ["sim://local/v1 refused a setting: tools are told in words"]
+    assert "tools" not in simulator.requests[-1].json
+    assert simulator.clean()
