@@ -36,3 +36,27 @@ def test_a_conversation_opens_without_network_or_database() -> None:
 
 def test_errors_load_no_class_machinery() -> None:
     assert loaded_by("import agentkit; agentkit.AgentKitError", ("attr", "attrs", *NETWORK_AND_STORES)) == []
+
+
+TALK = """
+import agentkit
+with agentkit.Conversation("sim", context=agentkit.ContextPolicy({policy})) as chat:
+    for number in range(8):
+        chat.send(f"write 30 words about {{number}}")
+    assert bool(chat.manifest.excluded) == {trimmed}
+"""
+PLANNER = ("agentkit._engine.plan.planner", "agentkit._engine.plan.fit")
+
+
+def test_a_short_conversation_needs_no_planner() -> None:
+    said = 'import agentkit; agentkit.Conversation("sim").send("say hello")'
+    assert loaded_by(said, ("tiktoken", "agentkit._engine.plan.state", *PLANNER)) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "loads"),
+    [("max_pairs=2", False), ("max_history=4", False), ("max_pairs=2, shorten_tool_results=100", True)],
+)
+def test_limits_in_questions_and_messages_load_no_vocabulary(policy: str, loads: bool) -> None:
+    found = loaded_by(TALK.format(policy=policy, trimmed=True), ("tiktoken", *PLANNER))
+    assert set(found) == {*PLANNER, *(["tiktoken"] if loads else [])}
