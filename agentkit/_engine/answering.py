@@ -280,7 +280,13 @@ class _Attempts:
             self._outgrown = True
             yield from self._builder.news((Notice(f"the reply has outgrown the window of {line.backend}: {_INSTEAD}"),))
         request = yield from self._outfit.request(line, options, (sent, *after))
-        request = evolve(request, prefix=instruction is None, raw=isinstance(strategy, Raw))
+        request = evolve(
+            request,
+            options=evolve(request.options, tool_choice=None) if request.options.tool_choice else request.options,
+            prefix=instruction is None,
+            raw=isinstance(strategy, Raw),
+            shape=None,  # a server that binds the reply to a schema would begin it anew
+        )
         return Approach(request, strategy_name(strategy), strategy, partial, course)
 
 
