@@ -183,7 +183,10 @@ def _assistant(message: Message, dialect: Dialect, names: tuple[str, ...], *, pr
         text = cleaned(text)
     if dialect.pairs and calls and thought and text:
         text, thought = "", f"{thought}\n\n{text}"
-    if not (text.strip() or calls or prefix):
+    begun = prefix and bool(
+        text or thought or not message.text
+    )  # of leaked tokens alone, nothing is left to go on from
+    if not (text.strip() or calls or begun):
         return []
     # an empty text, not null: servers that stumble over null are more than those that stumble over ""
     wire: dict[str, Any] = {"role": "assistant", "content": text}

@@ -149,7 +149,10 @@ class _Maker:
     # --- values
 
     def words(self) -> str:
-        return f"said {int(self.random() * 1000)} {self.pick(_WORDS)}" if self.random() < 0.7 else "plain words"
+        chance = self.random()
+        if chance < 0.02:
+            return "<|channel|>comme"
+        return f"said {int(self.random() * 1000)} {self.pick(_WORDS)}" if chance < 0.7 else "plain words"
 
     def asked(self) -> Message:
         chance = self.random()

@@ -189,6 +189,10 @@ def _wrong_request(seen: Projected, taker: Backend, number: int) -> str | None:
         room = taker.can.window if policy is None else 0
         much = room is not None and sum(len(repr(message.parts)) for message in (*seen.history, *extra)) > room // 2
         return None if much else f"{taker.name}: {error}"
+    if begun and seen.partial is not None and _cleaned(seen.partial.text):
+        begun = (
+            json.loads(body)["messages"][-1]["role"] == "assistant"
+        )  # of tokens alone, there is nothing to go on from
     try:
         wires = check(taker.name, body, begun=begun)
     except Refused as error:

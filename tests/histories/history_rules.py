@@ -28,7 +28,7 @@ _DEEPEST = 100
 _BASE = frozenset({"model", "messages", "stream", "max_tokens", "temperature"})
 _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 _USUAL = _BASE | _TOOLS | {"stream_options", "reasoning_effort"}
-_FLAGS = frozenset({"continue_final_message", "add_generation_prompt"})
+_FLAGS = ("continue_final_message", "add_generation_prompt")
 _BOTH = frozenset({"reasoning", "reasoning_content"})
 _ONE = frozenset({"reasoning_content"})
 
@@ -68,7 +68,7 @@ class Rules:
 
 _VLLM_FLAGS = {"continue_final_message": True, "add_generation_prompt": False}
 _TRANSFORMERS = Rules(fields=_BASE | _TOOLS - {"tool_choice", "parallel_tool_calls"}, reasoning=_ONE)
-_VLLM = Rules(fields=_USUAL | _FLAGS, prefix=True, flags=_VLLM_FLAGS)
+_VLLM = Rules(fields=_USUAL.union(_FLAGS), prefix=True, flags=_VLLM_FLAGS)
 _LLAMACPP = Rules(reasoning=_ONE, prefix=True)
 _OLLAMA = Rules(reasoning=frozenset({"reasoning"}), addresses=False)
 _SGLANG = Rules(
@@ -280,7 +280,7 @@ def _check_reply(message: Wire, rules: Rules, *, begun: bool) -> None:
             refuse("a call cannot be gone on with")
         for call in calls:
             _check_call(call)
-    elif not content.strip() and not begun:
+    elif not (content if begun else content.strip()) and not (begun and thoughts):
         refuse("an empty message of the assistant")
     if rules.template:
         if calls and len(calls) > 1:

@@ -13,7 +13,7 @@ from agentkit._engine.history import History
 from agentkit._engine.plan.planner import plan
 from agentkit._engine.plan.terms import Summary, Terms
 from agentkit.events import TextDelta
-from agentkit.messages import Media, Message, Text, ToolCall, ToolResult, assistant, user
+from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.provider import ChatRequest
 from agentkit.providers import get_provider
 from agentkit.providers.gradient import Gradient
@@ -109,3 +109,13 @@ def test_what_says_nothing_stays_out_of_a_text_that_is_completed(model: str) -> 
     prompt = check_raw(get_provider("vllm").encode(request).body)
     assert prompt.count("<|end|>" if model == "gpt-oss-20b" else "<|im_end|>") == 2 + (model == "gpt-oss-20b")
     assert prompt.endswith("On")
+
+
+@pytest.mark.parametrize("name", ["ollama", "llamacpp"])
+def test_a_reply_of_leaked_tokens_alone_is_no_beginning(name: str) -> None:
+    for thought, wires in (("", 1), ("hm", 2)):
+        parts = (Reasoning(thought),) if thought else ()
+        cut = Message("assistant", (*parts, Text("<|channel|>comme")))
+        request = ChatRequest(model="gpt-oss-20b", messages=[user("q"), cut], prefix=True)
+        body = get_provider(name).encode(request).body
+        assert len(check(f"{name}, gpt-oss", body, begun=bool(thought))) == wires
