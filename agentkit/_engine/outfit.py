@@ -30,6 +30,7 @@ from agentkit.tokens import TokenCounter
 if TYPE_CHECKING:
     from agentkit._engine.plan.ledger import Ledger
     from agentkit._engine.plan.summary import SummaryTask
+    from agentkit.tools import AnyTool
 
 _MOST_ASKED = 3
 _MOST_COUNTED = 2
@@ -131,11 +132,16 @@ class Outfit:
             max_tokens=_most_of(options, can.min_output, window),
             max_pairs=can.max_pairs,
             system=self._system(options, can),
-            tools=offered(self.task, can) if can.tools else (),
+            tools=self._defined(options, can),
             extra=(*self.task.besides, *extra),
             reduced=desk.reduced if extra and desk.reduced is not None and extra[0] is desk.reduced[0] else None,
             summary=None if journal.summary is None else Summary(*journal.summary),
         )
+
+    def _defined(self, options: Options, can: Capabilities) -> tuple[AnyTool, ...]:
+        """The tools whose definitions go along; where a choice cannot be said, tools are forbidden by naming none."""
+        forbidden = demanded(self.task, can, options).tool_choice == "none" and not can.tool_choice
+        return () if forbidden or not can.tools else offered(self.task, can)
 
     def _counter(self, line: Line, can: Capabilities) -> TokenCounter:
         counter = line.counters(line.provider.name, line.model)

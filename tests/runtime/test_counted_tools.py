@@ -100,3 +100,15 @@ def test_words_about_tools_are_part_of_the_instructions(runtime: str) -> None:
             assert "tides" not in str(server.requests[-1].json)
 
     play(runtime, scenario)
+
+
+@pytest.mark.parametrize(("profile", "sent"), [("vllm-0.33", True), ("ollama", False)])
+def test_tools_that_are_forbidden_cost_what_is_sent_of_them(runtime: str, profile: str, sent: bool) -> None:
+    async def scenario(open_chat: Opener) -> None:
+        server = Simulator(profile=profile, models=(MODEL,))
+        async with open_chat(server, tools=[tides], options=Options(tool_choice="none")) as chat:
+            await chat.send("say hello")
+            assert bool(server.requests[-1].json.get("tools")) is sent
+            assert (portion(chat.manifest, "tools") > 0) is sent
+
+    play(runtime, scenario)
