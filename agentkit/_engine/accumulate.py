@@ -193,6 +193,10 @@ class Builder:
         """This attempt has called tools."""
         return bool(self._calls)
 
+    def arguments(self, name: str) -> str:
+        """The arguments of the first call of this name, as far as they have come."""
+        return next((call[2] for call in self._calls.values() if call[1] == name), "")
+
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(ToolCall.parse(call[0], call[1], call[2]) for _, call in sorted(self._calls.items()))
 

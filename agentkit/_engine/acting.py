@@ -8,13 +8,13 @@ from agentkit._engine.answering import answered
 from agentkit._engine.beginning import write
 from agentkit._engine.stage import Round, Stage, Verdict, begun
 from agentkit._engine.toolround import with_ids, worked
-from agentkit._engine.wanting import miscalled, misread, told, watched
+from agentkit._engine.wanting import Watch, apart, miscalled, misread, shortened, told, watched
 from agentkit.effects import Flow, Keep, Now, do
+from agentkit.errors import ContextOverflow
 from agentkit.events import Correcting
 from agentkit.messages import Message, ToolCall
 from agentkit.store import Discarded, Replied
 from agentkit.tools import InvalidReply
-from agentkit.usage import FinishReason
 
 
 def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
@@ -23,6 +23,7 @@ def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
     Raises:
         InvalidReply: no reply came to the value that is wanted.
     """
+    stage.task = apart(stage.task)
     if stage.task.use.max_seconds is not None:
         stage.tally.began = yield from do(Now())
     calls, resumed = stage.state.open_calls(), stage.state.resumed
@@ -47,8 +48,7 @@ def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
 def _calls(stage: Stage, at: Round) -> tuple[ToolCall, ...]:
     """What a whole reply calls; the reply is ready to be written then."""
     builder = at.builder
-    is_whole = at.course.stopped is None and builder.finish_reason is not FinishReason.FILTERED
-    if not (stage.task.callable and builder.called and is_whole):
+    if not (stage.task.callable and builder.called and at.is_whole):
         return ()
     message = with_ids(builder.message(), stage.state.messages)
     if message.tool_calls:
@@ -62,7 +62,8 @@ def _worked(stage: Stage, at: Round, calls: tuple[ToolCall, ...]) -> Flow[Verdic
     before = () if at.reply is None else (Replied(stage.state.turn_id, at.reply, at.builder.spent),)
     verdict = yield from worked(stage, calls, before)
     if verdict is None:
-        stage.task = evolve(stage.task, options=evolve(stage.task.options, tool_choice=None))  # that has been done
+        done = evolve(stage.task.options, tool_choice=None)
+        stage.task = evolve(stage.task, options=done, besides=())  # what it was told of has been done
         _anew(stage, at)
         yield from _corrected(stage, miscalled(stage.task, calls))
     return verdict
@@ -77,17 +78,19 @@ def _anew(stage: Stage, at: Round) -> None:
 def _attempted(stage: Stage, at: Round, *, resumed: bool) -> Flow[None]:
     """Fill the builder with a reply."""
     flow = answered(stage.task, stage.journal, at.builder, at.course, resumed=resumed)
-    if stage.task.wanted is None or stage.task.wanted.is_text:
-        return (yield from flow)
-    partial = stage.task.wanted.partial()
-    for carried in at.builder.text:
-        _ = partial.feed(carried)
-    return (yield from watched(flow, partial))
+    try:
+        yield from flow if stage.task.wanted is None else watched(flow, Watch(stage.task, at.builder))
+    except ContextOverflow:
+        shorter = shortened(stage.task.besides)
+        if at.builder.has_output or shorter == stage.task.besides:
+            raise
+        stage.task = evolve(stage.task, besides=shorter)
+        yield from _attempted(stage, at, resumed=resumed)
 
 
 def _problem(stage: Stage, at: Round) -> InvalidReply | None:
-    """Why the reply is no value, if one is wanted; of a reply that is cut this is not the place to say it."""
-    if stage.task.wanted is None or at.course.stopped is not None:
+    """Why the reply is no value, if one is wanted; of a reply that is not whole this is not the place to say it."""
+    if stage.task.wanted is None or not at.is_whole:
         return None
     return misread(stage.task.wanted, at.builder.said)
 

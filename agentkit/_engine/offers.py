@@ -38,9 +38,10 @@ def offered(task: Task, can: Capabilities) -> tuple[AnyTool, ...]:
 
 def demanded(task: Task, can: Capabilities, options: Options) -> Options:
     """The same options, so that the model calls something until it has given the value."""
-    if way(task, can) != "call" or task.answer is None:
+    if way(task, can) != "call" or task.answer is None or options.tool_choice in task.tools:
         return options
-    return evolve(options, tool_choice="required" if task.tools else task.answer.name)
+    free = task.tools and options.tool_choice != "none"
+    return evolve(options, tool_choice="required" if free else task.answer.name)
 
 
 def shape(task: Task, can: Capabilities) -> ReplyShape | None:

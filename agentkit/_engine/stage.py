@@ -10,7 +10,7 @@ from agentkit._engine.course import Course
 from agentkit._engine.journal import Journal, TurnState
 from agentkit.errors import ToolError
 from agentkit.messages import Message
-from agentkit.usage import Outcome
+from agentkit.usage import FinishReason, Outcome
 
 
 @frozen
@@ -53,6 +53,11 @@ class Round:
     course: Course
     reply: Message | None = None
     """The whole of it, once its calls are to be run."""
+
+    @property
+    def is_whole(self) -> bool:
+        """The reply is neither cut nor withheld."""
+        return self.course.stopped is None and self.builder.finish_reason is not FinishReason.FILTERED
 
 
 def begun(stage: Stage, partial: Message | None = None) -> Round:

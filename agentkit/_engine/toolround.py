@@ -44,15 +44,17 @@ def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Replied] = 
     task, state, tally = stage.task, stage.state, stage.tally
     sort = sort_out(task, state, calls)
     spent = sum((reply.usage for reply in before), state.usage)
-    limit = yield from _limit(task.use, spent, tally, len(sort.runs))
+    more = sum(run.bound.tool is not task.answer for run in sort.runs)
+    answers = task.answer is not None and all(call.name == task.answer.name for call in calls)
+    limit = None if answers else (yield from _limit(task.use, spent, tally, more))
     if limit is not None:
         sort = Sorted()
     shift = Shift(task.use, stage.name, state.turn_id, sort.runs)
     yield from shift.worked(stage.journal, sort.answered, before)
     if limit is not None:
         return Verdict(Outcome.TRUNCATED, limit)
-    tally.rounds += 1
-    tally.calls += len(sort.runs)
+    tally.rounds += not answers
+    tally.calls += more
     tally.errors += shift.errors
     yield from sort.asked
     if task.use.on_error == "raise" and shift.errors:

@@ -9,12 +9,11 @@ from typing import Any
 from attrs import evolve
 
 from agentkit._engine.beginning import Task
-from agentkit.errors import IncompleteReply, InvalidInput
+from agentkit.errors import AgentKitError, IncompleteReply, InvalidInput
 from agentkit.events import Reply
 from agentkit.tools import Wanted, wanted
+from agentkit.tools._structured import ANSWER, RECEIVED
 from agentkit.usage import Outcome
-
-_ANSWER = "answer"
 
 
 def asking(task: Task, into: Any, attempts: int) -> tuple[Task, Callable[[Reply], Any]]:
@@ -26,26 +25,31 @@ def asking(task: Task, into: Any, attempts: int) -> tuple[Task, Callable[[Reply]
     if type(attempts) is not int or attempts < 1:
         raise InvalidInput(f"attempts must be a whole number of at least 1, not {attempts!r}")
     found = wanted(into)
-    names = (_ANSWER, *(f"{_ANSWER}_{number}" for number in range(2, len(task.tools) + 3)))
-    answer = None if found.is_text else found.as_tool(next(name for name in names if name not in task.tools))
-    made = evolve(task, wanted=found, answer=answer, attempts=attempts)
-    return made, partial(value_of, found, None if answer is None else answer.name)
+    answer = None if found.is_text else found.as_tool()
+    return evolve(task, wanted=found, answer=answer, attempts=attempts), partial(value_of, found)
 
 
-def value_of(found: Wanted[Any], answer: str | None, reply: Reply) -> Any:
+def value_of(found: Wanted[Any], reply: Reply) -> Any:
     """The value that the reply came to.
 
     Raises:
         IncompleteReply: it is not whole.
         InvalidReply: it comes to none.
     """
+    try:
+        return _value(found, reply)
+    except AgentKitError as error:
+        error.reply = reply
+        raise
+
+
+def _value(found: Wanted[Any], reply: Reply) -> Any:
     if reply.outcome is not Outcome.COMPLETE:
-        error = IncompleteReply(
+        raise IncompleteReply(
             f"there is no value, for the reply is {reply.outcome.replace('_', ' ')}: {reply.reason or ''}".rstrip(": ")
         )
-        error.reply = reply
-        raise error
+    received = {result.call_id for result in reply.tool_results if result.content == RECEIVED}
     for call in reply.message.tool_calls:
-        if call.name == answer:
-            return found.take(dict(call.arguments))
+        if call.id in received and call.name.startswith(ANSWER):
+            return found.take(dict(call.arguments), text=call.arguments_json)
     return found.read(reply.text)

@@ -29,13 +29,13 @@ from agentkit.tools._tool import BoundCall, Tool
 
 T = TypeVar("T")
 
-_ANSWER = "answer"
+ANSWER = "answer"
 _VALUE = "value"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 64
 _HOW = "Answer with JSON alone, without any words or marks before or after it. It has to fit this JSON schema:"
 _CALL = "Give your answer with this tool: its arguments are the answer. Call it once."
-_RECEIVED = "Received."
+RECEIVED = "Received."
 
 
 @frozen(kw_only=True, eq=False)
@@ -116,7 +116,7 @@ class Wanted(Generic[T]):
         """What is to be fed a reply as it comes, and shows what it amounts to so far."""
         return PartialJson(under=_VALUE if self._wrapped else None)
 
-    def as_tool(self, name: str = _ANSWER) -> Tool[..., str]:
+    def as_tool(self, name: str = ANSWER) -> Tool[..., str]:
         """A tool for backends that have tools but no JSON mode. `take` makes the value of the arguments of its call."""
         about = self.schema.get("description", "")
         return _AnswerTool(
@@ -149,7 +149,7 @@ class _AnswerTool(Tool[..., str]):
 
 def _received(value: object) -> str:
     """Nothing is done; and the model has said it, so it is not told once more."""
-    return _RECEIVED
+    return RECEIVED
 
 
 @overload
@@ -162,16 +162,16 @@ def wanted(into: Any) -> Wanted[Any]:
     Raises:
         InvalidInput: it cannot be described to a model; says what, and what to do.
     """
-    name = into.__name__ if isinstance(into, type) else _ANSWER
+    name = into.__name__ if isinstance(into, type) else ANSWER
     reader = HintReader()
     shape = reader.read(into, f"into={formatannotation(into)}")
     outline = Outline(shape, reader.definitions)
     wrapped = schema_of(outline).get("type") != "object"
     if wrapped:
-        outline = Outline(Record(_ANSWER, (Field(_VALUE, shape),), itemgetter(_VALUE)), reader.definitions)
+        outline = Outline(Record(ANSWER, (Field(_VALUE, shape),), itemgetter(_VALUE)), reader.definitions)
     outlines = _both(outline)
     return Wanted(
-        name=_NO_NAME.sub("_", name).strip("_")[:_LONGEST_NAME] or _ANSWER,
+        name=_NO_NAME.sub("_", name).strip("_")[:_LONGEST_NAME] or ANSWER,
         schema=_with_about(outlines[0]),
         strict=len(outlines) > 1,
         is_text=into is str,
