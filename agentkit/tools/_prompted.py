@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TypeAlias
 
 from attrs import evolve
@@ -22,6 +23,7 @@ RESULT, END_OF_RESULT = "<tool_response>", "</tool_response>"
 ToolChoice: TypeAlias = str
 """auto, required, none, or the name of a tool."""
 
+_OF_TOOLS = frozenset({ToolCall, ToolResult})
 _MARK = re.compile(r"<(?=/?tool_(?:call|response))")
 _HOW = f"""\
 # Tools
@@ -61,36 +63,38 @@ def _described(tool: ToolShape) -> str:
 def as_text(messages: Sequence[Message], *, results: Role = "user") -> tuple[Message, ...]:
     """The messages with calls and results as text. `results` is the role of a message that holds results.
 
-    One that holds nothing else is marked as `tool_results` in its meta: it is no question, whatever its role.
+    One that holds nothing else is marked as `tool_results` in its meta: it is no question, whatever its role. The
+    message in words is remembered by the message.
     """
     names: dict[str, str] = {}
     made: list[Message] = []
     for message in messages:
-        names.update((call.id, call.name) for call in message.tool_calls)
-        parts = _parts(message, names)
-        if parts is message.parts:
+        if _OF_TOOLS.isdisjoint(map(type, message.parts)):
             made.append(message)
             continue
-        role = results if message.role == "tool" else message.role
-        written = evolve(message, role=role, parts=parts)
-        only_results = all(isinstance(part, ToolResult) for part in message.parts)
-        made.append(written.with_meta("agentkit", tool_results=True) if only_results else written)
+        names.update([(call.id, call.name) for call in message.tool_calls])
+        called = tuple(
+            [names.get(part.call_id, part.call_id) for part in message.parts if isinstance(part, ToolResult)]
+        )
+        made.append(message.memo(("as text", results, called), partial(_in_words, results=results, called=called)))
     return tuple(made)
 
 
-def _parts(message: Message, names: Mapping[str, str]) -> tuple[Part, ...]:
-    if not any(isinstance(part, ToolCall | ToolResult) for part in message.parts):
-        return message.parts
+def _in_words(message: Message, *, results: Role, called: Sequence[str]) -> Message:
+    """`called` are the tools that the results are of, in their order."""
+    names = iter(called)
     made: list[Part] = []
     for part in message.parts:
         match part:
             case ToolCall():
                 _add(made, f"{CALL}\n{call_json(part)}\n{END_OF_CALL}")
             case ToolResult():
-                _add(made, _result(part, names.get(part.call_id, part.call_id)))
+                _add(made, _result(part, next(names)))
             case _:
                 made.append(part)
-    return tuple(made)
+    written = evolve(message, role=results if message.role == "tool" else message.role, parts=tuple(made))
+    only_results = all(isinstance(part, ToolResult) for part in message.parts)
+    return written.with_meta("agentkit", tool_results=True) if only_results else written
 
 
 def _add(made: list[Part], block: str) -> None:

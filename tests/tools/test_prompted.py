@@ -351,6 +351,17 @@ def test_calls_and_results_of_a_history_become_text() -> None:
     assert [message.role for message in as_text(history, results="tool")][3:5] == ["tool", "tool"]
 
 
+def test_words_are_remembered_by_the_message() -> None:
+    result = Message("tool", (ToolResult("1", "rain"),))
+    first = as_text([assistant(ToolCall("1", "weather")), result])
+    again = as_text([assistant(ToolCall("1", "weather")), result])
+    assert again[1] is first[1]
+    renamed = as_text([assistant(ToolCall("1", "sky")), result])[1]
+    assert renamed.text == '<tool_response name="sky">\nrain\n</tool_response>'
+    assert as_text([result], results="tool")[0].role == "tool"
+    assert as_text([result])[0].text == '<tool_response name="1">\nrain\n</tool_response>'
+
+
 def test_a_call_that_was_cut_is_shown_without_its_arguments() -> None:
     cut = ToolCall.parse("1", "weather", '{"city": "Par')
     assert call_json(cut) == '{"name": "weather", "arguments": {}}'
