@@ -16,7 +16,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import detected, exchanged
-from agentkit._engine.seam.strategy import Native, Raw, Strategy, strategy_name
+from agentkit._engine.seam.strategy import Native, Overlap, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
@@ -258,6 +258,7 @@ class _Attempts:
             return Approach(
                 (yield from self._outfit.request(line, course.allowed(), ())),
                 "again" if course.attempts else self._again,
+                partial=partial,
             )
         return (yield from self._onward(line, partial))
 
@@ -319,10 +320,12 @@ class Approach:
         return self._last
 
     def _joined(self) -> Joint | None:
-        if self.strategy is None or self._partial is None or self._course is None:
+        if self._partial is None:
             return None
         from agentkit._engine.seam.chunks import Joint
 
+        if self.strategy is None or self._course is None:
+            return Joint("", Overlap(), reasoning=self._partial.reasoning)
         text = self._partial.text
         shape = self._course.follow(text)
         return Joint(text, self.strategy, reasoning=self._partial.reasoning, shape=shape)

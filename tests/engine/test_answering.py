@@ -371,7 +371,7 @@ def test_thinking_that_broke_off_is_begun_anew_elsewhere_where_the_settings_say_
     broken = [SSE, delta("", reasoning="hm "), ConnectionLost("gone")]
     stage = Stage([*broken, SSE, delta("", reasoning="ah") + delta("Hi") + finish()])
     reply = stage.run(turn(task(lines=lines({}, {})), Journal()))
-    assert (reply.text, reply.reasoning, reply.outcome) == ("Hi", "hm ah", Outcome.COMPLETE)
+    assert (reply.text, reply.reasoning, reply.outcome) == ("Hi", "hm \n\nah", Outcome.COMPLETE)
     with pytest.raises(ConnectionLost) as caught:
         Stage(broken).run(turn(task(lines=lines({}, {}), fallback=Fallback(after_output="stop")), Journal()))
     assert caught.value.reply is not None

@@ -65,8 +65,9 @@ WAYS = ("native", "echo", "overlap", "auto", ASKED)
 TAKEN = "what a server gives natively is taken as it comes, but for a restart"
 REMARK = "a remark after which nothing is repeated may be the author's own words, but in code and JSON"
 SPACE = "the blank that was lost cannot be known where neither of its words was there before"
+_TOLD = ("exact", "restart", "json_restart")
 LEFT = {
-    **{(habit, way): TAKEN for way in ("native", "auto") for habit in HABITS if habit not in ("exact", "restart")},
+    **{(habit, way): TAKEN for way in ("native", "auto") for habit in HABITS if habit not in _TOLD},
     **{("remark_alone", way): REMARK for way in ("echo", "overlap", ASKED)},
     ("trimmed", "overlap"): SPACE,
 }

@@ -197,12 +197,15 @@ def test_a_joint_joins_text_and_reasoning() -> None:
     assert shown(
         Joint("said", Native(repeats_prefix=True), reasoning="thought"), ReasoningDelta("tho"), TextDelta("sa"), end
     ) == [
-        ReasoningDelta("tho"),
+        ReasoningDelta("\n\ntho"),
         TextDelta("sa"),
         end,
     ]
     thinking = ReasoningDelta("anew")
     assert shown(Joint("said", Overlap()), thinking, end) == [thinking, end]
+    for before, gap in (("A.", "\n\n"), ("A.\n", "\n"), ("A.\n\n", ""), ("A.\n\n\n", "")):
+        more = Joint("said", Overlap(), reasoning=before)
+        assert shown(more, ReasoningDelta("B"), thinking, end) == [ReasoningDelta(f"{gap}B"), thinking, end]
     plain = TextDelta(" more words to say")
     assert Joint("said", Native(repeats_prefix=False)).pass_on(plain) == (plain,)
 

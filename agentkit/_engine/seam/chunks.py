@@ -14,12 +14,14 @@ from agentkit.provider import Chunk, Fault, Finish
 class Joint:
     """Passes the chunks of an attempt on, without what they repeat.
 
-    Reasoning goes on by itself only where the backend was given it: with any other strategy the model thinks afresh.
+    Reasoning goes on by itself only where the backend was given it: with any other strategy the model thinks afresh,
+    and a new thought begins after a blank line.
     """
 
     def __init__(self, text: str, strategy: Strategy, *, reasoning: str = "", shape: Shape | None = None) -> None:
         self._text = Seam(text, strategy, shape)
         self._thought = Seam(reasoning, strategy) if isinstance(strategy, Native) else None
+        self._gap = "\n\n"[len(reasoning) - len(reasoning.rstrip("\n")) :] if reasoning else ""
 
     @property
     def joined(self) -> Join:
@@ -32,11 +34,8 @@ class Joint:
                 if said == chunk.text:
                     return (chunk,)
                 return (TextDelta(said),) if said else ()
-            case ReasoningDelta() if self._thought is not None:
-                thought = self._thought.feed(chunk.text)
-                return (ReasoningDelta(thought),) if thought else ()
             case ReasoningDelta():
-                return (chunk,)
+                return self._thinking(chunk.text if self._thought is None else self._thought.feed(chunk.text))
             case Finish() | Fault():
                 return (*self.held(), chunk)
             case _:
@@ -45,7 +44,11 @@ class Joint:
     def held(self) -> Sequence[Chunk]:
         """What was held back; there is no more to come."""
         thought, said = "" if self._thought is None else self._thought.close(), self._text.close()
-        chunks: list[Chunk] = [ReasoningDelta(thought)] if thought else []
-        if said:
-            chunks.append(TextDelta(said))
-        return chunks
+        return (*self._thinking(thought), *((TextDelta(said),) if said else ()))
+
+    def _thinking(self, thought: str) -> Sequence[Chunk]:
+        if not thought:
+            return ()
+        goes_on = self._thought is not None and self._thought.joined.overlap > 0
+        gap, self._gap = "" if goes_on else self._gap, ""
+        return (ReasoningDelta(gap + thought),)

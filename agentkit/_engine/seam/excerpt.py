@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-_HEADING = re.compile(r"^(?:#{1,6} .+|(?:Chapter|Part|Section) \w+.*)$", re.MULTILINE)
-_FENCED = re.compile(r"^[ \t]*(```+|~~~+).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_MARKED = re.compile(
+    r"\n(?:(?P<heading>#{1,6} [^\n]+|(?:Chapter|Part|Section) \w[^\n]*)"
+    r"|[ \t]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*))"
+)
+"""Lines that say where a text is, and those that begin or end a block of code, in which none does."""
 _HEAD_SHARE = 0.2
 _OUTLINE_SHARE = 0.15
 _MOST_HEADINGS = 60
@@ -24,16 +27,17 @@ def excerpt(text: str, budget: int, count: Count) -> str:
         return text
     head = text[: _longest(text, int(budget * _HEAD_SHARE), count)]
     head = head[: _border(head)]
-    rough = _mark(text[len(head) :], "")
-    room = budget - count(head + rough)
-    if room < budget // 3:
+    left_out = len(text) - len(head)
+    if budget - count(head + _mark(left_out, "")) < budget // 3:
         return _end(text, budget, count)
-    outline = _outline(text[len(head) :], int(budget * _OUTLINE_SHARE), count)
-    room = budget - count(head + _mark(text[len(head) :], outline))
+    headings = [each for each in _headings(text) if each[0] >= len(head)]
+    share = int(budget * _OUTLINE_SHARE)
+    room = budget - count(head + _mark(left_out, _outline(headings, share, count)))
     tail = _end(text, room, count)
     while tail:
-        left_out = text[len(head) : len(text) - len(tail)]
-        made = head + _mark(left_out, _outline(left_out, int(budget * _OUTLINE_SHARE), count)) + tail
+        left_out = len(text) - len(head) - len(tail)
+        outline = _outline([each for each in headings if each[0] < len(text) - len(tail)], share, count)
+        made = head + _mark(left_out, outline) + tail
         if count(made) <= budget:
             return made
         tail = tail[len(tail) // 20 + 1 :]
@@ -44,13 +48,29 @@ def _end(text: str, budget: int, count: Count) -> str:
     return text[len(text) - _longest(text, budget, count, at_end=True) :]
 
 
-def _mark(left_out: str, outline: str) -> str:
+def _mark(left_out: int, outline: str) -> str:
     between = f"; in it:\n{outline}\n" if outline else ""
-    return f"\n\n[... {len(left_out):,} characters of this reply are left out here{between}...]\n\n"
+    return f"\n\n[... {left_out:,} characters of this reply are left out here{between}...]\n\n"
 
 
-def _outline(text: str, budget: int, count: Count) -> str:
-    lines = [found[0][:_HEADING_SIZE] for found in _HEADING.finditer(_FENCED.sub("", text))]
+def _headings(text: str) -> list[tuple[int, str]]:
+    """Where each begins, and its first characters; looks at each character once."""
+    found: list[tuple[int, str]] = []
+    fence: str | None = None
+    for line in _MARKED.finditer(f"\n{text}"):
+        mark: str | None = line["fence"]
+        if mark is None:
+            if fence is None:
+                found.append((line.start(), line["heading"][:_HEADING_SIZE]))
+        elif fence is None:
+            fence = mark
+        elif mark == fence and not line["info"].strip():
+            fence = None
+    return found
+
+
+def _outline(headings: Sequence[tuple[int, str]], budget: int, count: Count) -> str:
+    lines = [line for _, line in headings]
     if len(lines) > _MOST_HEADINGS:
         step = len(lines) / _MOST_HEADINGS
         lines = [lines[int(place * step)] for place in range(_MOST_HEADINGS)]

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from agentkit._engine.seam.decision import OTHER_WORDS, Cut, Decision, decide
 from agentkit._engine.seam.overlap import TAIL, is_whole_again
-from agentkit._engine.seam.restart import CERTAIN, Walk, is_periodic, likeness
+from agentkit._engine.seam.restart import CERTAIN, Walk, begins_json, is_periodic, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy
 
@@ -64,9 +64,9 @@ class Seam:
         match strategy:
             case Native():
                 self._repeats = strategy.repeats_prefix
-                self._walk = Walk(text, 0)
+                self._walk = self._beginning()
             case Raw():
-                self._walk = Walk(text, 0)
+                self._walk = self._beginning()
             case Echo():
                 self._cut = Cut(text, self.shape, strategy.quote)
             case Overlap():
@@ -75,6 +75,10 @@ class Seam:
                 assert_never(strategy)
         if not text or (self._walk is not None and self._repeats is not True and is_periodic(text)):
             self._flow("joined as it is")
+
+    def _beginning(self) -> Walk:
+        """Space counts at the beginning of a text; in JSON it never does."""
+        return Walk(self._text, 0) if self.shape.json is None else Walk(self._text, 0, exact=0)
 
     def feed(self, text: str) -> str:
         """What is to be shown now."""
@@ -148,19 +152,18 @@ class Seam:
         walk = self._walk
         if walk is None or self._flows:
             return shown
-        if walk.is_through or (walk.walked < CERTAIN and not self._is_anew):
-            return self._left(walk, "")
-        if self._repeats is True:
+        certain = walk.walked >= CERTAIN or self._is_anew
+        if self._repeats is True and certain and not walk.is_through:
             self.joined = evolve(self.joined, how="ended within what it repeats")
             return ""
-        return self._left(walk, "")
+        return self._left(walk, "", final=True)
 
     def _go_along(self, walk: Walk, text: str) -> str:
         place = walk.take(text)
         self._seen.append(text if place is None else text[:place])
         return "" if place is None else self._left(walk, text[place:])
 
-    def _left(self, walk: Walk, rest: str) -> str:
+    def _left(self, walk: Walk, rest: str, *, final: bool = False) -> str:
         """The walk has ended: the text is through, or another word came, or no more."""
         seen = "".join(self._seen)
         self._seen.clear()
@@ -169,12 +172,17 @@ class Seam:
             self._flow("restart" if self._is_anew or self._repeats is False else "prefix repeated")
             return rest
         if walk.is_through or (walk.walked < CERTAIN and not self._is_anew) or walk.is_refrain(strict=self._is_anew):
-            return self._doubt(seen + rest, after=walk.walked)
+            return self._doubt(seen + rest, after=walk.walked, final=final)
         return self._fail(_ANEW)
 
     def _doubt(self, said: str, *, after: int, final: bool = False) -> str:
         """Show what began as the text does, unless it goes on to tell the same in other words."""
         alike = after >= _FIRST and likeness(self._text, said[:MOST_DOUBTED], final=final)
+        if self._cut is None and self.shape.json is not None:
+            anew = begins_json(self.shape.json, self._text, said, final=final)
+            if anew:
+                return self._fail(_ANEW)
+            alike = None if anew is None else alike
         if alike is None:
             self._walk, self._held = None, said
             return ""

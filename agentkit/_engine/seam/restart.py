@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentkit._engine.seam.letters import TERM, is_unspaced
 from agentkit._engine.seam.overlap import period
+from agentkit._engine.seam.shape import JsonTrail
 
 CERTAIN = 64
 """Characters in which a beginning equals that of the text, so that it is one."""
@@ -103,6 +104,21 @@ def likeness(text: str, begun: str, *, final: bool) -> bool | None:
     share = sum(term in head for term in said) / max(1, len(said))
     in_sentence = text[-1].isalnum() or text.rstrip()[-1:] in {",", ";"}
     return share >= (_ALIKE if in_sentence and begun[:1].isupper() else _VERY_ALIKE)
+
+
+def begins_json(trail: JsonTrail, text: str, begun: str, *, final: bool) -> bool | None:
+    """A document begins where, by the rules of JSON, none can; None where more has to be seen."""
+    signs = "".join(begun[:_JUDGED].split())
+    if signs[:1] not in {"{", "["}:
+        return None if not signs and not final else False
+    if not trail.in_text:
+        end = text.rstrip()[-1:]
+        in_object = end == "," and trail.depth == 1 and text.lstrip()[:1] == "{"
+        return end not in {"[", ":", ","} or in_object
+    opened = signs.lstrip("{[")
+    if not opened[1:] and not final and opened in {"", '"'}:
+        return None
+    return opened[:1] == '"' and opened[1:2].isalnum()
 
 
 def _terms(text: str) -> list[str]:
