@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentkit import errors
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, ToolError
-from agentkit.toolbox._mcp_servers import Server, SessionForgotten, Signs, Way
+from agentkit.toolbox._mcp_servers import NotDone, Server, Signs, Way
 from agentkit.tools import cleaned, limited
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Connection:
         self._seconds = seconds
         self._signs = Signs()
         self._garbage = ""
+        self._fault = ""
         self._closing = self._ended = False
         self._session: ClientSession | None = None
         self._scope: anyio.CancelScope | None = None
@@ -102,13 +103,13 @@ class Connection:
         """
         self._wait(self.ready, f"start of {self.name}", self._seconds + _CLOSE_SECONDS, cancelled)
         self.ready.result()
-        work = self._work(make)
+        work = self._work(make, what)
         try:
             # In a context of its own: that of the caller may say that the event loop is another library's.
             future = Context().run(asyncio.run_coroutine_threadsafe, work, self._loop)
         except RuntimeError:
             work.close()
-            raise self._lost(what) from None
+            raise self._not_done(what) from None
         try:
             self._wait(future, what, seconds, cancelled, tick)
             return future.result()
@@ -122,9 +123,9 @@ class Connection:
             future.cancel()
             tick()
 
-    async def _work(self, make: Callable[[ClientSession], Coroutine[Any, Any, T]]) -> T:
-        if self._session is None:
-            raise CancelledError
+    async def _work(self, make: Callable[[ClientSession], Coroutine[Any, Any, T]], what: str) -> T:
+        if self._session is None or self._ended:
+            raise self._not_done(what)
         return await make(self._session)
 
     def _wait(
@@ -150,17 +151,22 @@ class Connection:
                 raise self._lost(what)
 
     def _lost(self, what: str) -> ConnectionLost:
-        said = self._last_words()
-        return ConnectionLost(f"the MCP server {self.name!r} ended before it answered: {what}{said}")
+        self._thread.join(_LAST_WORDS_SECONDS)
+        return ConnectionLost(
+            f"the MCP server {self.name!r} ended before it answered: {what}{self._fault}{self._last_words()}"
+        )
+
+    def _not_done(self, what: str) -> NotDone:
+        return NotDone(f"the session with the MCP server {self.name!r} had ended, and nothing was done: {what}")
 
     def _refused(self, error: Exception, what: str) -> AgentKitError:
         from mcp import MCPError
 
         if isinstance(error, MCPError) and error.code == _CLOSED:
             return self._lost(what)
-        if self._signs.is_forgotten:
+        if isinstance(error, MCPError) and self._signs.is_forgotten:
             self.stop()
-            return SessionForgotten(f"the MCP server {self.name!r} knows nothing of this session any more: {what}")
+            return self._not_done(what)
         return ToolError(f"the MCP server {self.name!r} failed: {what}: {limited(cleaned(str(error)), _LONGEST_ERROR)}")
 
     # --- what runs in the thread
@@ -184,6 +190,7 @@ class Connection:
                 return await self._attend(way)
             except Exception as error:  # noqa: BLE001 - the SDK and what is below it have errors of many kinds
                 first = first or error
+                self._fault = f" ({type(_root(error)).__name__})"
                 if self._closing or self.ready.done() or not isinstance(_root(error), MCPError):
                     break
         return self._fail(first)
@@ -203,7 +210,10 @@ class Connection:
                 us = Implementation(name="agentkit", version=__version__)
                 async with ClientSession(heard, write, message_handler=self._told, client_info=us) as session:
                     if await self._is_greeted(session):
-                        await self._stop.wait()
+                        try:
+                            await self._stop.wait()
+                        finally:
+                            self._ended = True
             group.cancel_scope.cancel()
 
     async def _is_greeted(self, session: ClientSession) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentkit.errors import ConnectError
-from agentkit.toolbox._mcp_servers import Server, SessionForgotten
+from agentkit.toolbox._mcp_servers import NotDone, Server
 
 if TYPE_CHECKING:
     from mcp import ClientSession
@@ -61,7 +61,7 @@ class Held:
         """What the server answers to this."""
         try:
             return self.live().request(make, what, seconds, cancelled=cancelled, tick=tick)
-        except SessionForgotten:
+        except NotDone:
             return self.live().request(make, what, seconds, cancelled=cancelled, tick=tick)
 
     def stop(self) -> None:

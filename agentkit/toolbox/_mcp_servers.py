@@ -28,8 +28,8 @@ _NOT_FOUND = 404
 _SESSION = "mcp-session-id"
 
 
-class SessionForgotten(ConnectError):
-    """The server has been started anew in the meantime, and did nothing about the request."""
+class NotDone(ConnectError):
+    """The session had ended before the request: the server did nothing about it, and a new session can."""
 
 
 class Signs:
@@ -140,7 +140,8 @@ class Address:
         from mcp.client.streamable_http import streamable_http_client
 
         async def look(response: httpx2.Response) -> None:
-            if response.status_code == _NOT_FOUND and _SESSION in response.request.headers:
+            asked = response.request
+            if response.status_code == _NOT_FOUND and asked.method == "POST" and _SESSION in asked.headers:
                 signs.is_forgotten = True
 
         limits = httpx2.Timeout(_CONNECT_SECONDS, read=_SILENT_SECONDS)
