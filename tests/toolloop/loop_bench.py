@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -26,11 +27,27 @@ def calls(*named: str | tuple[str, dict[str, Any]] | ToolCall) -> Message:
     return assistant(*made)
 
 
+class CutShort(ScriptedProvider):
+    """Some of its answers end at the limit of tokens."""
+
+    def __init__(self, answers: Iterable[Scripted], cut: Sequence[int]) -> None:
+        super().__init__(answers)
+        self._cut = cut
+        self._given = 0
+
+    def next_answer(self) -> list[bytes | float]:
+        lines = super().next_answer()
+        if self._given in self._cut:
+            lines[-1] = b'{"finish": "length"}\n'
+        self._given += 1
+        return lines
+
+
 class Script:
     """A scripted backend that takes only requests in which each call has exactly one result."""
 
-    def __init__(self, *answers: Scripted) -> None:
-        self.provider = ScriptedProvider(answers)
+    def __init__(self, *answers: Scripted, cut: Sequence[int] = ()) -> None:
+        self.provider = CutShort(answers, cut)
 
     @property
     def requests(self) -> list[ChatRequest]:
@@ -62,7 +79,7 @@ def check(messages: Sequence[Message]) -> None:
         for call in message.tool_calls:
             assert call.id not in seen
             assert 0 < len(call.id) <= 40
-            assert not call.broken
+            assert isinstance(json.loads(call.arguments_json), dict)
             seen.add(call.id)
             waiting.add(call.id)
     assert not waiting, f"{waiting} have no result"
