@@ -10,13 +10,23 @@ from history_requests import NAMES, shrunk, story, wrong
 
 SHARES = 8
 ALL = int(os.environ.get("AGENTKIT_HISTORIES", "100000"))
-EACH = 3
-"""Backends that meet one history: they take turns, so that each meets a ninth of all."""
+SHARING = {"gradient": ("gradient", "gradient, role of the system", "gradient, no pairs")}
+SHARING["pixigpt"] = ("pixigpt", "pixigpt, assistant")
+"""Settings of one backend: they have its turn in turns."""
+TURNS = tuple(name for name in NAMES if name in SHARING or not name.startswith(tuple(SHARING)) or "threads" in name)
+FIFTHS = 12
+"""Of a backend that meet one history: they take turns, so that each meets a tenth of all."""
 
 
 def takers(number: int) -> tuple[str, ...]:
-    """The backends that meet this history."""
-    return tuple(NAMES[(number * EACH + place) % len(NAMES)] for place in range(EACH))
+    """The two or three backends that meet this history."""
+    first, last = number * FIFTHS // 5, (number + 1) * FIFTHS // 5
+    return tuple(_setting(TURNS[place % len(TURNS)], place // len(TURNS)) for place in range(first, last))
+
+
+def _setting(name: str, turn: int) -> str:
+    settings = SHARING.get(name, (name,))
+    return settings[turn % len(settings)]
 
 
 @pytest.mark.slow
