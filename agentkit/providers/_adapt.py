@@ -30,6 +30,9 @@ _SETTINGS = (
 _A_SCHEMA = re.compile(r"schema for", re.IGNORECASE)
 """It is one schema that is refused, and not what it belongs to."""
 
+_OF_ROLES = re.compile(r"roles must alternate|system message must be (?:at the beginning|first)", re.IGNORECASE)
+"""What the templates of some models say of a history, whatever the status of the answer."""
+
 Change: TypeAlias = Callable[[Dialect], Dialect]
 
 
@@ -37,14 +40,23 @@ def without(dialect: Dialect, model: str, error: ProviderError) -> tuple[Dialect
     """The dialect to use instead, and what it does without, in words; None where the error is about something else."""
     said = f"{error} {error.code or ''} {error.body}"
     refuses = error.status in _REFUSALS or "--jinja" in said
-    if not refuses or isinstance(error, ContextOverflow) or not _NOT_TAKEN.search(said):
+    of_roles = _OF_ROLES.search(said)
+    if not of_roles and (not refuses or isinstance(error, ContextOverflow) or not _NOT_TAKEN.search(said)):
         return None
-    found = _change(dialect.of(model), said)
+    found = _of_roles(dialect.of(model), of_roles[0]) if of_roles else _change(dialect.of(model), said)
     if found is None:
         return None
     change, words = found
     own = dialect.gpt_oss
     return evolve(change(dialect), gpt_oss=None if own is None else change(own)), words
+
+
+def _of_roles(dialect: Dialect, said: str) -> tuple[Change, str] | None:
+    if "alternate" in said and not dialect.in_turn:
+        return partial(evolve, in_turn=True, one_system=True), "what one side says in a row goes as one message"
+    if "system" in said.lower() and not dialect.one_system:
+        return partial(evolve, one_system=True), "all instructions go as one message"
+    return None
 
 
 def _change(dialect: Dialect, said: str) -> tuple[Change, str] | None:

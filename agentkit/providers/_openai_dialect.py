@@ -68,6 +68,8 @@ class Dialect:
     """Only a first message is read as system message: all of them are joined there."""
     pairs: bool = False
     """Only one call of a message is read, and text or thinking: parallel calls go as (call, result) one by one."""
+    in_turn: bool = False
+    """A template wants user and assistant to take turns, calls and results aside: neighbours go as one message."""
     leaks: frozenset[Leak] = frozenset()
     """What is cleaned out of the text of a reply."""
     cleans: bool = False

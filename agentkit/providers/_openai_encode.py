@@ -19,7 +19,7 @@ from agentkit.provider import ChatRequest
 from agentkit.providers._json import dumps, utf8
 from agentkit.providers._openai_arguments import arguments_of
 from agentkit.providers._openai_dialect import Dialect
-from agentkit.providers._openai_history import asks, in_pairs, one_system
+from agentkit.providers._openai_history import asks, in_pairs, in_turn, one_system
 from agentkit.providers._openai_tools import shape_settings, tool_settings
 
 
@@ -132,6 +132,8 @@ def messages_of(request: ChatRequest, dialect: Dialect) -> bytes:
         messages = one_system(messages)
     if dialect.pairs:
         messages = in_pairs(messages)
+    if dialect.in_turn:
+        messages = in_turn(messages, begun=request.prefix)
     last = len(messages) - 1 if request.prefix else len(messages)
     turn = next((place for place in range(len(messages) - 1, -1, -1) if asks(messages[place])), -1)
 

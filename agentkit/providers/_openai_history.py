@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentkit.messages import Message, Part, Text, ToolCall, ToolResult
+from agentkit.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 
 
 def asks(message: Message) -> bool:
@@ -23,6 +23,32 @@ def one_system(messages: Sequence[Message]) -> Sequence[Message]:
         if message.role == "system":
             parts += [Text("\n\n"), *message.parts] if parts else message.parts
     return [Message("system", tuple(parts)), *(message for message in messages if message.role != "system")]
+
+
+NOTHING = Text("…")
+"""Stands where one side has said nothing, and a template wants it to."""
+
+
+def in_turn(messages: Sequence[Message], *, begun: bool) -> Sequence[Message]:
+    """User and assistant by turns, calls and results aside, and the user first; a reply that has begun stays apart."""
+    made: list[Message] = []
+    for message in filter(_speaks, messages):
+        last = made[-1] if made else None
+        own = begun and message is messages[-1]
+        if last is not None and last.role == message.role and message.role in ("user", "assistant") and not own:
+            gap = (Text("\n\n"),) if last.text and message.text else ()
+            made[-1] = Message(message.role, (*last.parts, *gap, *message.parts))
+            continue
+        if message.role == "user" and last is not None and last.role == "tool":
+            made.append(Message("assistant", (NOTHING,)))
+        if message.role == "assistant" and (last is None or last.role == "system"):
+            made.append(Message("user", (NOTHING,)))
+        made.append(message)
+    return made
+
+
+def _speaks(message: Message) -> bool:
+    return bool(message.text.strip()) or not all(isinstance(part, Text | Reasoning) for part in message.parts)
 
 
 def in_pairs(messages: Sequence[Message]) -> Sequence[Message]:

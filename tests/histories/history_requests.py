@@ -61,7 +61,10 @@ SPECIAL: Mapping[str, Provider] = {
     "pixigpt, assistant": PixiGPT(api_key=KEY, assistant_id="a", on_system="omit"),
     "pixigpt-threads": PixiThreads(api_key=KEY, on_system="omit"),
 }
+_IN_TURN = "After the optional system message, conversation roles must alternate user/assistant/user/assistant/..."
 REFUSALS: Mapping[str, str] = {
+    "vllm, in turn": _IN_TURN,
+    "llamacpp, in turn": _IN_TURN,
     "llamacpp, 2025": "Assistant response prefill is incompatible with enable_thinking.",
 }
 """What a server has said, after which the provider is another one."""

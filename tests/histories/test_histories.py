@@ -14,7 +14,7 @@ SHARING = {"gradient": ("gradient", "gradient, role of the system", "gradient, n
 SHARING["pixigpt"] = ("pixigpt", "pixigpt, assistant")
 """Settings of one backend: they have its turn in turns."""
 TURNS = tuple(name for name in NAMES if name in SHARING or not name.startswith(tuple(SHARING)) or "threads" in name)
-FIFTHS = 12
+FIFTHS = 13
 """Of a backend that meet one history: they take turns, so that each meets a tenth of all."""
 
 

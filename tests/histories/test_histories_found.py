@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from history_rules import check, check_raw
+from history_rules import check, check_raw, read
 
 from agentkit import Conversation
 from agentkit._engine.bytewise import BYTES
 from agentkit._engine.history import History
 from agentkit._engine.plan.planner import plan
 from agentkit._engine.plan.terms import Summary, Terms
+from agentkit.errors import BadRequest, ProviderError, ServerError
 from agentkit.events import TextDelta
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
-from agentkit.provider import ChatRequest
+from agentkit.provider import Adapting, ChatRequest
 from agentkit.providers import get_provider
 from agentkit.providers.gradient import Gradient
 from agentkit.sim import SimServer, Simulator
@@ -119,3 +120,34 @@ def test_a_reply_of_leaked_tokens_alone_is_no_beginning(name: str) -> None:
         request = ChatRequest(model="gpt-oss-20b", messages=[user("q"), cut], prefix=True)
         body = get_provider(name).encode(request).body
         assert len(check(f"{name}, gpt-oss", body, begun=bool(thought))) == wires
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, BadRequest), (500, ServerError)])
+def test_a_template_that_wants_turns_gets_them(status: int, kind: type[ProviderError]) -> None:
+    """A question that was stopped before a word of its reply left two in a row, which Mistral's templates refuse."""
+    provider = get_provider("vllm")
+    assert isinstance(provider, Adapting)
+    refused = kind("conversation roles must alternate user/assistant/user/assistant/...", status=status)
+    adapted = provider.adapted("mistral", refused)
+    assert adapted is not None
+    assert isinstance(adapted[0], Adapting)
+    assert adapted[0].adapted("mistral", refused) is None
+    call, result = Message("assistant", (ToolCall("a", "f"),)), Message("tool", (ToolResult("a", "r"),))
+    said = [assistant("Hi"), user("q"), assistant(" \n", "x"), assistant("a"), call, result, user("r"), user("s")]
+    wires = check("vllm, in turn", adapted[0].encode(ChatRequest(model="mistral", messages=said)).body)
+    assert [wire["content"] for wire in wires] == ["…", "Hi", "q", " \nx\n\na", "r", "…", "r\n\ns"]
+    cut = ChatRequest(model="mistral", messages=[user("q"), assistant("a"), user("r"), assistant("b")], prefix=True)
+    assert len(check("vllm, in turn", adapted[0].encode(cut).body, begun=True)) == 4
+
+
+def test_a_template_that_wants_its_instructions_first_gets_them() -> None:
+    provider = get_provider("llamacpp")
+    assert isinstance(provider, Adapting)
+    refused = BadRequest("System message must be at the beginning.", status=400)
+    adapted = provider.adapted("qwen", refused)
+    assert adapted is not None
+    said = [user("q"), Message("system", (Text("s"),)), user("r")]
+    body = adapted[0].encode(ChatRequest(model="qwen", messages=said)).body
+    assert [wire["role"] for wire in read(body)["messages"]] == ["system", "user", "user"]
+    assert isinstance(adapted[0], Adapting)
+    assert adapted[0].adapted("qwen", refused) is None
