@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from agentkit._engine.fitting import Desk
 from agentkit._engine.plan.planner import plan
@@ -10,7 +11,7 @@ from agentkit._engine.plan.refusal import lesson
 from agentkit._engine.plan.terms import Terms
 from agentkit.context import ContextPolicy
 from agentkit.errors import ContextOverflow
-from agentkit.messages import assistant, user
+from agentkit.messages import Media, Message, assistant, user
 from tests.plan.counting import Words, history
 
 PAST = history(*[say(f"{number} " + "word " * 20) for number in range(20) for say in (user, assistant)], user("so?"))
@@ -69,3 +70,22 @@ def test_a_crowded_window_is_learnt_once() -> None:
 def test_a_desk_without_a_request_has_nothing_to_tell() -> None:
     assert Desk().manifest() is None
     assert Desk().learn(ContextOverflow("too long")) is None
+
+
+@pytest.mark.parametrize("policy", [ContextPolicy(), ContextPolicy(max_pairs=3), ContextPolicy(window=4000)])
+def test_a_desk_learns_from_a_refusal_however_it_has_counted(policy: ContextPolicy) -> None:
+    desk, terms = Desk(), Terms(counter=Words(), policy=policy, max_tokens=100)
+    first = desk.fit(terms, PAST)
+    assert desk.learn(refusal(600, None)) == 600
+    second = desk.fit(evolve(terms, window=600, at_most=desk.at_most), PAST)
+    assert second.plan is not None
+    assert second.plan.state.terms.counter == Words()
+    assert len(second.messages) < len(first.messages)
+    assert second.plan.manifest.tokens.upper <= 500
+
+
+def test_an_image_has_no_bytes_that_say_what_it_costs() -> None:
+    seen = history(Message("user", (Media("image/png", url="https://example.org/a.png"),)))
+    desk, terms = Desk(), Terms(counter=Words(), window=100_000)
+    assert desk.bytes_of(terms, seen) > 1 << 40
+    assert desk.fit(terms, seen).plan is not None
