@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from agentkit import AsyncConversation, AsyncTurn, Conversation, Event, Turn
+from agentkit._runtime.blocking import ValueTurn
 
 RUNTIMES = ("blocking", "asyncio", "trio")
 
@@ -24,7 +25,7 @@ Scenario = Callable[["Opener"], Coroutine[Any, Any, None]]
 class AwaitableTurn:
     """A blocking turn with the face of an async one."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn | ValueTurn[Any]) -> None:
         self.turn = turn
         self.stop = turn.stop
 
@@ -50,6 +51,11 @@ class AwaitableTurn:
     @property
     def reply(self) -> Any:
         return self.turn.reply
+
+    @property
+    def value(self) -> Any:
+        assert isinstance(self.turn, ValueTurn)
+        return self.turn.value
 
 
 class AwaitableConversation:
