@@ -32,9 +32,11 @@ NOTHING = Text("…")
 def in_turn(messages: Sequence[Message], *, begun: bool) -> Sequence[Message]:
     """User and assistant by turns, calls and results aside, and the user first; a reply that has begun stays apart."""
     made: list[Message] = []
-    for message in filter(_speaks, messages):
+    for message in messages:
         last = made[-1] if made else None
         own = begun and message is messages[-1]
+        if not own and not _speaks(message):
+            continue
         if last is not None and last.role == message.role and message.role in ("user", "assistant") and not own:
             gap = (Text("\n\n"),) if last.text and message.text else ()
             made[-1] = Message(message.role, (*last.parts, *gap, *message.parts))

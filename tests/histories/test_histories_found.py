@@ -136,8 +136,10 @@ def test_a_template_that_wants_turns_gets_them(status: int, kind: type[ProviderE
     said = [assistant("Hi"), user("q"), assistant(" \n", "x"), assistant("a"), call, result, user("r"), user("s")]
     wires = check("vllm, in turn", adapted[0].encode(ChatRequest(model="mistral", messages=said)).body)
     assert [wire["content"] for wire in wires] == ["…", "Hi", "q", " \nx\n\na", "r", "…", "r\n\ns"]
-    cut = ChatRequest(model="mistral", messages=[user("q"), assistant("a"), user("r"), assistant("b")], prefix=True)
-    assert len(check("vllm, in turn", adapted[0].encode(cut).body, begun=True)) == 4
+    for begun in ("b", "\n"):
+        said = [user("q"), assistant("a"), user("r"), Message("assistant", (Text(begun),))]
+        cut = ChatRequest(model="mistral", messages=said, prefix=True)
+        assert len(check("vllm, in turn", adapted[0].encode(cut).body, begun=True)) == 4
 
 
 def test_a_template_that_wants_its_instructions_first_gets_them() -> None:
