@@ -133,7 +133,17 @@ def test_a_template_that_wants_turns_gets_them(status: int, kind: type[ProviderE
     assert isinstance(adapted[0], Adapting)
     assert adapted[0].adapted("mistral", refused) is None
     call, result = Message("assistant", (ToolCall("a", "f"),)), Message("tool", (ToolResult("a", "r"),))
-    said = [assistant("Hi"), user("q"), assistant(" \n", "x"), assistant("a"), call, result, user("r"), user("s")]
+    said = [
+        assistant("Hi"),
+        user("q"),
+        Message("user", (Text(" "),)),
+        assistant(" \n", "x"),
+        assistant("a"),
+        call,
+        result,
+        user("r"),
+        user("s"),
+    ]
     wires = check("vllm, in turn", adapted[0].encode(ChatRequest(model="mistral", messages=said)).body)
     assert [wire["content"] for wire in wires] == ["…", "Hi", "q", " \nx\n\na", "r", "…", "r\n\ns"]
     for begun in ("b", "\n"):
