@@ -6,7 +6,8 @@ Not safe for threads by itself; the simulator holds its lock around every call.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
@@ -100,6 +101,13 @@ class Scripted:
     def __init__(self) -> None:
         self.queue: deque[Plan] = deque()
         self._said: Recent[Plan] = Recent()
+        self._shapes: Recent[Mapping[str, Any]] = Recent()
+
+    def shape(self, thread: Thread, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The schema that the reply follows: a document that was begun is gone on with, whoever still asks for one."""
+        if given is not None:
+            self._shapes.put(thread.fingerprint, given)
+        return given if given is not None or thread.prefix is None else self._shapes.get(thread.fingerprint)
 
     def plan(self, thread: Thread, spoken: Plan) -> Plan:
         """The plan for this request; takes the next command."""

@@ -201,6 +201,7 @@ class Simulator:
         spoken = _spoken(thread)
         with self._lock:
             plan = self._scripted.plan(thread, spoken)
+            ask = evolve(ask, shape=self._scripted.shape(thread, ask.shape))
         reply = Composer(self.seed + ask.anew, ask, thread, plan).left()
         room = MAX_WORDS if ask.endless else self.window - ask.prompt_tokens
         limit = min(bound for bound in (room, ask.limit, plan.limit) if bound is not None)
