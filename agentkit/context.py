@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
 
+from agentkit._checks import whole
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
 
@@ -33,16 +34,6 @@ to leave out. The last group, which holds the question, and pinned ones stay. Wh
 go; so a function can never make a request that does not fit."""
 
 
-def _whole(low: int, *, optional: bool = True) -> Any:
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None and optional:
-            return
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {value!r}")
-
-    return check
-
-
 def _share(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise InvalidInput(f"{attribute.name} must be a number above 0 and at most 1, not {value!r}")
@@ -58,9 +49,9 @@ class ContextPolicy:
     """How much of a conversation goes into a request, and what is left out first. Left out is not lost: the journal
     keeps it, and a message that is pinned (`pin(message)`) always goes along."""
 
-    window: int | None = field(default=None, validator=_whole(1))
+    window: int | None = field(default=None, validator=whole(1))
     """Tokens that prompt and reply share; None is what the backend says."""
-    reserve: int | None = field(default=None, validator=_whole(0))
+    reserve: int | None = field(default=None, validator=whole(0))
     """Tokens of the window that are kept for the reply; None is the reply's `max_tokens`, or a quarter of the window
     and at most 4,096."""
     policy: PolicyName | PolicyFunction = field(default="drop_oldest", validator=_policy)
@@ -69,15 +60,15 @@ class ContextPolicy:
     keep: float = field(default=0.5, validator=_share)
     """And then so much that it comes to at most this share, so that the next requests begin alike: a backend reads
     again only what has changed. `max_history` and `max_pairs` are trimmed to the same share."""
-    keep_first: int = field(default=1, validator=_whole(1, optional=False))
+    keep_first: int = field(default=1, validator=whole(1, optional=False))
     """How many groups "keep_first_and_last" keeps at the beginning."""
-    max_history: int | None = field(default=None, validator=_whole(1))
+    max_history: int | None = field(default=None, validator=whole(1))
     """Messages of the history that go along at most, the question included."""
-    max_pairs: int | None = field(default=None, validator=_whole(0))
+    max_pairs: int | None = field(default=None, validator=whole(0))
     """Earlier questions that go along at most, each with what answers it."""
-    shorten_tool_results: int | None = field(default=None, validator=_whole(1))
+    shorten_tool_results: int | None = field(default=None, validator=whole(1))
     """Before anything is left out, results of tools in earlier groups are cut to about so many tokens each."""
-    summary_tokens: int = field(default=512, validator=_whole(16, optional=False))
+    summary_tokens: int = field(default=512, validator=whole(16, optional=False))
     """The most that a summary may come to."""
 
     def __attrs_post_init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import Attribute, field, frozen
 
+from agentkit._checks import function, number, one_of, whole
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.usage import Usage
 
@@ -40,37 +40,10 @@ PromptMaker: TypeAlias = Callable[[int, int, str, str], str]
 ErrorJudge: TypeAlias = Callable[[AgentKitError, Progress], OnError]
 
 
-def _number(low: float, high: float, *, whole: bool = False) -> Any:
-    kinds = (int,) if whole else (int, float)
-
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-            what = "a whole number" if whole else "a number"
-            raise InvalidInput(f"{attribute.name} must be {what} of at least {low:g}, not {value!r:.80}")
-
-    return check
-
-
-def _one_of(words: tuple[str, ...], *, callback: bool = False) -> Any:
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value not in words and not (callback and callable(value)):
-            also = " or a function" if callback else ""
-            raise InvalidInput(f"{attribute.name} must be one of {', '.join(words)}{also}, not {value!r:.80}")
-
-    return check
-
-
 def _prompt(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is None or callable(value) or (isinstance(value, str) and value.strip()):
         return
     raise InvalidInput(f"prompt must be a text, or a function that makes one, not {value!r:.80}")
-
-
-def _function(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and not callable(value):
-        raise InvalidInput(f"{attribute.name} must be a function, not {value!r:.80}")
 
 
 def _delay(instance: object, attribute: Attribute[Any], value: Any) -> None:
@@ -84,33 +57,33 @@ def _delay(instance: object, attribute: Attribute[Any], value: Any) -> None:
 class Continuation:
     """When and how a reply that was cut by a limit is continued, so that one whole reply comes of it."""
 
-    max_attempts: int = field(default=8, validator=_number(0, math.inf, whole=True))
+    max_attempts: int = field(default=8, validator=whole(0, optional=False))
     """Requests after the first one; 0 leaves a cut reply as it is."""
-    strategy: Way = field(default="auto", validator=_one_of(WAYS))
+    strategy: Way = field(default="auto", validator=one_of(WAYS))
     detect: bool = True
     """A reply that ends inside a block of code, a table or a JSON document counts as cut, whatever the backend says."""
-    on_disconnect: Literal["stop", "continue"] = field(default="stop", validator=_one_of(("stop", "continue")))
+    on_disconnect: Literal["stop", "continue"] = field(default="stop", validator=one_of(("stop", "continue")))
     """A reply whose connection breaks after its first words ends as interrupted, or is continued like a cut one."""
     ensure_complete: bool = False
     """A reply that is cut all the same is raised as `IncompleteReply`, which carries it."""
     on_error: OnError | ErrorJudge = field(
-        default="raise", validator=_one_of(("raise", "return_partial"), callback=True)
+        default="raise", validator=one_of(("raise", "return_partial"), or_function=True)
     )
     """An error of a continuation is raised, with all the text on it; or the reply is returned as far as it came; or a
     function says which, or `retry`."""
     prompt: str | PromptMaker | None = field(default=None, validator=_prompt)
     """What is said to the model in place of agentkit's own words, where it must be asked to go on."""
-    on_progress: Callable[[Progress], object] | None = field(default=None, validator=_function)
+    on_progress: Callable[[Progress], object] | None = field(default=None, validator=function)
     """Called before each continuation."""
     delay: float | tuple[float, float] = field(default=0.0, validator=_delay)
     """Seconds before each continuation; of a range, one that depends on the turn."""
-    max_tokens: int | None = field(default=None, validator=_number(1, math.inf, whole=True))
+    max_tokens: int | None = field(default=None, validator=whole(1))
     """Tokens of the whole reply, all attempts together, after which no other one is made."""
-    max_seconds: float | None = field(default=None, validator=_number(0, math.inf))
+    max_seconds: float | None = field(default=None, validator=number(0))
     """Seconds after which no other attempt is made."""
-    max_cost: float | None = field(default=None, validator=_number(0, math.inf))
+    max_cost: float | None = field(default=None, validator=number(0))
     """What the reply may cost before no other attempt is made; `price` says what it does cost."""
-    price: Callable[[Usage], float] | None = field(default=None, validator=_function)
+    price: Callable[[Usage], float] | None = field(default=None, validator=function)
     """The cost of what was used, in the unit of `max_cost`."""
 
     def __attrs_post_init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
 from attrs import Attribute, asdict, evolve, field, frozen
 
+from agentkit._checks import number, shown, whole
 from agentkit.errors import (
     AgentKitError,
     AuthError,
@@ -30,72 +30,43 @@ _DAY = 86400.0
 """The longest pause between two requests."""
 
 
-def _shown(value: object) -> str:
-    """The value for a message; Python refuses to spell out what has thousands of digits."""
-    try:
-        return repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-
-
-def _number(low: float, high: float = math.inf, *, optional: bool = True) -> Any:
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None and optional:
-            return
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            top = "" if high == math.inf else f" and at most {high:g}"
-            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}{top}, not {_shown(value)}")
-
-    return check
-
-
-def _whole(low: int, *, optional: bool = False) -> Any:
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None and optional:
-            return
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise InvalidInput(f"{attribute.name} must be a whole number of at least {low}, not {_shown(value)}")
-
-    return check
-
-
 def _fields(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{attribute.name} must be a mapping of names to values, not {_shown(value)}")
+        raise InvalidInput(f"{attribute.name} must be a mapping of names to values, not {shown(value)}")
 
 
 def _statuses(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, frozenset | set) or not all(isinstance(item, int) for item in cast("set[object]", value)):
-        raise InvalidInput(f"{attribute.name} must be a set of whole numbers, not {_shown(cast('object', value))}")
+        raise InvalidInput(f"{attribute.name} must be a set of whole numbers, not {shown(cast('object', value))}")
 
 
 def _stop_words(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, tuple) or not all(isinstance(word, str) and word for word in value):  # pyright: ignore[reportUnknownVariableType]
-        raise InvalidInput(f"stop must be a tuple of non-empty texts, not {_shown(cast('object', value))}")
+        raise InvalidInput(f"stop must be a tuple of non-empty texts, not {shown(cast('object', value))}")
 
 
 def _text(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise InvalidInput(f"{attribute.name} must be a non-empty text, not {_shown(value)}")
+        raise InvalidInput(f"{attribute.name} must be a non-empty text, not {shown(value)}")
 
 
 def _switch(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is not None and not isinstance(value, bool):
-        raise InvalidInput(f"{attribute.name} must be True or False, not {_shown(value)}")
+        raise InvalidInput(f"{attribute.name} must be True or False, not {shown(value)}")
 
 
 @frozen(kw_only=True)
 class Options:
     """How the model should answer. None leaves the choice to the backend."""
 
-    temperature: float | None = field(default=None, validator=_number(0, 2))
-    top_p: float | None = field(default=None, validator=_number(0, 1))
-    max_tokens: int | None = field(default=None, validator=_whole(1, optional=True))
+    temperature: float | None = field(default=None, validator=number(0, 2))
+    top_p: float | None = field(default=None, validator=number(0, 1))
+    max_tokens: int | None = field(default=None, validator=whole(1))
     """The most tokens of one reply."""
     stop: tuple[str, ...] = field(default=(), validator=_stop_words)
-    seed: int | None = field(default=None, validator=_whole(0, optional=True))
-    presence_penalty: float | None = field(default=None, validator=_number(-2, 2))
-    frequency_penalty: float | None = field(default=None, validator=_number(-2, 2))
+    seed: int | None = field(default=None, validator=whole(0))
+    presence_penalty: float | None = field(default=None, validator=number(-2, 2))
+    frequency_penalty: float | None = field(default=None, validator=number(-2, 2))
     reasoning_effort: str | None = field(default=None, validator=_text)
     """low, medium or high where the backend has the switch."""
     tool_choice: str | None = field(default=None, validator=_text)
@@ -115,12 +86,12 @@ class Options:
 class Timeouts:
     """Seconds, on the monotonic clock. None is without limit."""
 
-    connect: float | None = field(default=10.0, validator=_number(0.001))
-    first_byte: float | None = field(default=300.0, validator=_number(0.001))
+    connect: float | None = field(default=10.0, validator=number(0.001))
+    first_byte: float | None = field(default=300.0, validator=number(0.001))
     """From the request to the head of its answer: a local server may load a model and read a long prompt meanwhile."""
-    idle: float | None = field(default=60.0, validator=_number(0.001))
+    idle: float | None = field(default=60.0, validator=number(0.001))
     """Between two pieces of content; comments and blank lines do not count."""
-    total: float | None = field(default=None, validator=_number(0.001))
+    total: float | None = field(default=None, validator=number(0.001))
     """For one whole request, its answer included."""
 
     @classmethod
@@ -140,11 +111,11 @@ class Timeouts:
 class RetryPolicy:
     """When a request that failed before anything was shown is sent again."""
 
-    max_attempts: int = field(default=4, validator=_whole(1))
+    max_attempts: int = field(default=4, validator=whole(1, optional=False))
     """Requests in all, the first included."""
-    base_delay: float = field(default=0.5, validator=_number(0, _DAY, optional=False))
-    max_delay: float = field(default=8.0, validator=_number(0, _DAY, optional=False))
-    max_retry_after: float = field(default=120.0, validator=_number(0, _DAY, optional=False))
+    base_delay: float = field(default=0.5, validator=number(0, _DAY, optional=False))
+    max_delay: float = field(default=8.0, validator=number(0, _DAY, optional=False))
+    max_retry_after: float = field(default=120.0, validator=number(0, _DAY, optional=False))
     """A backend that asks for a longer wait than this gets none: the error is raised at once."""
     statuses: frozenset[int] = field(default=frozenset({429, 502, 503, 504}), validator=_statuses)
 
@@ -153,13 +124,13 @@ class RetryPolicy:
 class Limits:
     """Bounds that protect the caller from an answer without end."""
 
-    max_line_bytes: int = field(default=1 << 20, validator=_whole(1024))
+    max_line_bytes: int = field(default=1 << 20, validator=whole(1024, optional=False))
     """One line of a stream."""
-    max_reply_bytes: int = field(default=64 << 20, validator=_whole(1024))
+    max_reply_bytes: int = field(default=64 << 20, validator=whole(1024, optional=False))
     """One whole answer on the wire; a quarter of it where no content comes before the end, as in one JSON document."""
-    max_reply_chars: int = field(default=16 << 20, validator=_whole(1))
+    max_reply_chars: int = field(default=16 << 20, validator=whole(1, optional=False))
     """Text and reasoning of one reply."""
-    max_wait: float | None = field(default=None, validator=_number(0))
+    max_wait: float | None = field(default=None, validator=number(0))
     """Seconds that `on_busy="queue"` waits for its place; None waits as long as it takes."""
 
 
@@ -167,13 +138,13 @@ def _errors(instance: object, attribute: Attribute[Any], value: Any) -> None:
     kinds = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (None,)
     if not all(isinstance(kind, type) and issubclass(kind, AgentKitError) for kind in kinds):
         raise InvalidInput(
-            f"{attribute.name} must be a tuple of agentkit's error classes, not {_shown(cast('object', value))}"
+            f"{attribute.name} must be a tuple of agentkit's error classes, not {shown(cast('object', value))}"
         )
 
 
 def _after_output(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value not in ("continue", "stop"):
-        raise InvalidInput(f"after_output is 'continue' or 'stop', not {_shown(value)}")
+        raise InvalidInput(f"after_output is 'continue' or 'stop', not {shown(value)}")
 
 
 @frozen(kw_only=True)
@@ -196,7 +167,7 @@ class Fallback:
     """After these, once the retries are used up."""
     after_output: Literal["continue", "stop"] = field(default="continue", validator=_after_output)
     """A reply that breaks off after its first words is continued by the next backend, or ends as interrupted."""
-    threshold: int = field(default=3, validator=_whole(1))
+    threshold: int = field(default=3, validator=whole(1, optional=False))
     """A backend that failed so often in a row is passed over for a while."""
-    cool_down: float = field(default=30.0, validator=_number(0, _DAY, optional=False))
+    cool_down: float = field(default=30.0, validator=number(0, _DAY, optional=False))
     """Seconds of that while."""

@@ -130,7 +130,8 @@ class Desk:
                 raise
             made = plan(evolve(terms, summary=None), history, before, told)
         self._plan = made
-        return Fitted(messages=made.messages, tokens=made.manifest.tokens.value, plan=made)
+        whole = made.manifest.tokens.value
+        return Fitted(messages=made.messages, tokens=whole if terms.needs_tokens else whole - BYTES.base, plan=made)
 
     def learn(self, error: ContextOverflow) -> int | None:
         """Plan smaller from now on, as a refusal of the last request teaches; the window, where it tells that."""

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeAlia
 
 from attrs import evolve, field, frozen
 
+from agentkit._checks import number, one_of, whole
 from agentkit.errors import InvalidInput
 from agentkit.tools._approval import Approve, check_approval
 from agentkit.tools._convert import convert
@@ -49,26 +50,6 @@ def _name(instance: object, attribute: object, value: str) -> None:
         )
 
 
-def _one_of(words: Any) -> Any:
-    def check(instance: object, attribute: Any, value: object) -> None:
-        if value not in get_args(words):
-            raise InvalidInput(f"{attribute.name} is one of {', '.join(get_args(words))}, not {value!r}")
-
-    return check
-
-
-def _at_least(low: float, *, whole: bool = True) -> Any:
-    kinds = int if whole else (int, float)
-
-    def check(instance: object, attribute: Any, value: Any) -> None:
-        if value is None and not whole:
-            return
-        if isinstance(value, bool) or not isinstance(value, kinds) or not value >= low:
-            raise InvalidInput(f"{attribute.name} must be a number of at least {low:g}, not {value!r}")
-
-    return check
-
-
 @frozen(kw_only=True, eq=False)
 class Tool(Generic[P, R]):
     """Something that the model can call. Calling it from Python calls what it was made of."""
@@ -78,14 +59,14 @@ class Tool(Generic[P, R]):
     parameters: Mapping[str, Any] = field(repr=False)
     """JSON schema of an object."""
     function: Callable[P, R]
-    timeout: float | None = field(default=None, validator=_at_least(0.001, whole=False))
+    timeout: float | None = field(default=None, validator=number(0.001))
     """Seconds that one run may take."""
-    retries: int = field(default=0, validator=_at_least(0))
+    retries: int = field(default=0, validator=whole(0, optional=False))
     """How often a run that failed is repeated."""
     approve: Approve | None = field(default=None, validator=check_approval)
     """None leaves it to the conversation."""
-    rerun: Rerun = field(default="ask", validator=_one_of(Rerun))
-    max_output: int = field(default=MAX_OUTPUT, validator=_at_least(100))
+    rerun: Rerun = field(default="ask", validator=one_of(get_args(Rerun)))
+    max_output: int = field(default=MAX_OUTPUT, validator=whole(100, optional=False))
     """Characters of a result that the model is shown."""
     ends_turn: bool = False
     """The turn is over once this has run."""

@@ -134,11 +134,11 @@ def test_settings() -> None:
     [
         ({"name": "a b"}, "a tool cannot have the name 'a b'"),
         ({"approve": "maybe"}, "approve is one of auto, ask, deny, or a function, not 'maybe'"),
-        ({"rerun": True}, "rerun is one of rerun, ask, fail, not True"),
+        ({"rerun": True}, "rerun must be one of rerun, ask, fail, not True"),
         ({"timeout": 0}, "timeout must be a number of at least 0.001, not 0"),
-        ({"retries": -1}, "retries must be a number of at least 0, not -1"),
-        ({"retries": None}, "retries must be a number of at least 0, not None"),
-        ({"max_output": True}, "max_output must be a number of at least 100, not True"),
+        ({"retries": -1}, "retries must be a whole number of at least 0, not -1"),
+        ({"retries": None}, "retries must be a whole number of at least 0, not None"),
+        ({"max_output": True}, "max_output must be a whole number of at least 100, not True"),
     ],
 )
 def test_wrong_settings(settings: dict[str, Any], message: str) -> None:
