@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from agentkit._engine.journal import Journal, TurnState
 from agentkit._engine.line import Line
@@ -13,7 +13,7 @@ from agentkit.context import ContextPolicy
 from agentkit.continuation import Continuation
 from agentkit.effects import Append, Flow, do
 from agentkit.errors import InvalidInput
-from agentkit.messages import Message, ToolResult
+from agentkit.messages import Message, ToolResult, message
 from agentkit.options import Fallback, OnBusy, Options
 from agentkit.store import Configured, Imported, Record, Rewound, ToolFinished, TurnEnded, TurnResumed, TurnStarted
 from agentkit.tooluse import ToolUse
@@ -87,15 +87,15 @@ def begin(task: Task, journal: Journal) -> Flow[TurnState]:
     records = opening(task.system, task.imports, journal)
     fresh = task.turn_id not in journal.turns
     if fresh and task.ask is not None and task.rewind is None:
-        records += _passed_over(journal)
-    if fresh and task.ask is not None and task.rewind is None:
-        yield from write(journal, [*records, TurnStarted(task.turn_id, task.ask, task.line.model)])
+        started = TurnStarted(task.turn_id, task.ask, task.line.model)
+        yield from write(journal, [*records, *_passed_over(journal), started])
         return journal.turns[task.turn_id]
     if records:
         yield from write(journal, records)
     if fresh and task.rewind is not None:
         keep = question_index(journal, task.rewind.index)
-        asked = task.ask or journal.history[keep]
+        # not the very message that the turn before began with: that one is known by it
+        asked = evolve(message("user", task.ask or journal.history[keep]))
         yield from write(journal, [Rewound(keep), TurnStarted(task.turn_id, asked, task.line.model)])
         return journal.turns[task.turn_id]
     known = _known_turn(task, journal)

@@ -216,6 +216,7 @@ class Journal:
                 turn.text.append(record.text)
                 turn.reasoning.append(record.reasoning)
             case Replied():
+                self._flush(turn)
                 self._add(turn, record.message)
                 self._paid(turn, record.usage)
                 turn.settle()

@@ -10,9 +10,10 @@ from attrs import evolve
 
 from agentkit._engine.accumulate import Builder
 from agentkit._engine.beginning import Task
+from agentkit._engine.history import aside
 from agentkit.effects import Flow, Read
 from agentkit.events import PartialValue, TextDelta
-from agentkit.messages import Message, ToolCall, assistant, user
+from agentkit.messages import Message, ToolCall, assistant
 from agentkit.tools import InvalidReply, PartialJson, Problem, Wanted
 
 _SILENT = assistant("(nothing)")
@@ -54,7 +55,7 @@ def miscalled(task: Task, calls: Sequence[ToolCall]) -> InvalidReply | None:
 
 def told(message: Message, problem: InvalidReply) -> tuple[Message, ...]:
     """What the model is given to put its reply right."""
-    return (message if message.text.strip() else _SILENT, user(str(problem)))
+    return (message if message.text.strip() else _SILENT, aside(str(problem)))
 
 
 def shortened(besides: tuple[Message, ...]) -> tuple[Message, ...]:

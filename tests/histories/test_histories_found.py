@@ -12,7 +12,7 @@ from agentkit._engine.bytewise import BYTES
 from agentkit._engine.history import History
 from agentkit._engine.plan.planner import plan
 from agentkit._engine.plan.terms import Summary, Terms
-from agentkit.errors import BadRequest, ProviderError, ServerError
+from agentkit.errors import BadRequest, InvalidInput, ProviderError, ServerError
 from agentkit.events import TextDelta
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, user
 from agentkit.provider import Adapting, ChatRequest
@@ -163,3 +163,21 @@ def test_a_template_that_wants_its_instructions_first_gets_them() -> None:
     assert [wire["role"] for wire in read(body)["messages"]] == ["system", "user", "user"]
     assert isinstance(adapted[0], Adapting)
     assert adapted[0].adapted("qwen", refused) is None
+
+
+def test_a_turn_that_was_asked_again_is_not_taken_for_the_one_before_it() -> None:
+    chat = Conversation("sim")
+    with chat.stream("write 300 words", turn_id="a") as turn:
+        for event in turn:
+            if isinstance(event, TextDelta):
+                break
+    whole = chat.retry()
+    told = chat.send("write 300 words", turn_id="a")
+    assert told.text == turn.reply.text != whole.text
+    assert [message.text for message in chat.messages] == ["write 300 words", whole.text]
+
+
+def test_an_empty_message_that_was_given_is_not_asked_again() -> None:
+    chat = Conversation("sim", messages=[Message("user", (Text(" "),))])
+    with pytest.raises(InvalidInput, match="an empty message cannot be sent"):
+        chat.retry()
