@@ -181,3 +181,45 @@ def test_a_shape_knows_a_fence_by_its_own_mark() -> None:
     shape = Shape("```\n\n")
     assert shape.fence is not None
     assert not shape.fence.has_content
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "joined"),
+    [
+        ("She bought salt and pepper", "s: two of each", "She bought salt and peppers: two of each"),
+        ("Er las die alte", "n Briefe", "Er las die alten Briefe"),
+        ("It was a pepper, and pepper", "a ground fine", "It was a pepper, and pepper a ground fine"),
+        ("Und Das", "Boot kam", "Und Das Boot kam"),
+        ("It was JavaScript, and Java", "Script it is", "It was JavaScript, and JavaScript it is"),
+        ("He said no.\n\nShe went.\n", '"Why?" he asked.', 'He said no.\n\nShe went.\n\n"Why?" he asked.'),
+    ],
+)
+def test_where_a_word_ends_and_where_a_paragraph_begins(text: str, said: str, joined: str) -> None:
+    seam = Seam(text, Overlap())
+    assert text + seam.feed(said) + seam.close() == joined
+
+
+STORY = "The ferry left the harbour at nine, and the gulls"
+
+
+@pytest.mark.parametrize(
+    ("text", "remark", "is_dropped"),
+    [
+        (STORY, "Sure, here is the rest:\n\n", True),
+        (f"{STORY} ", "Certainly! Continuing from where I left off:\n", True),
+        ("渡船九点离开港口，而海鸥", "当然\uff0c以下是余下的内容\uff1a\n\n", True),
+        (STORY, "\n\nSure, here is the rest:\n\n", False),
+        (STORY, "sure, the rest of them:\n", False),
+        (STORY, "The rest of them:\n", False),
+        (STORY, "Sure, here is the rest: ", False),
+        (STORY, "Sure.\n\n", False),
+        (f"{STORY} cried.", "Sure, here is the rest:\n\n", False),
+        (f"{STORY} cried\n", "Sure, here is the rest:\n\n", False),
+    ],
+)
+def test_an_answer_within_a_sentence_is_none_of_the_authors_words(text: str, remark: str, is_dropped: bool) -> None:
+    rest = "followed it far beyond the pier, as they did in all weathers and all the year."
+    seam = Seam(text, Overlap())
+    shown = seam.feed(remark + rest) + seam.close()
+    assert (remark.strip() in shown) is not is_dropped
+    assert shown.endswith(rest)

@@ -253,7 +253,14 @@ def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
     if not opening.remark or opening.closes:
         return False
     says = opening.goes_on and opening.remark.rstrip()[-1:] in {":", "\uff1a", ".", "\u2026", "!"}
-    return says and (cut.in_json or cut.in_fence or _is_in_row(cut))
+    return says and (cut.in_json or cut.in_fence or _is_in_row(cut) or _is_reply(cut, held, opening))
+
+
+def _is_reply(cut: Cut, held: str, opening: Opening) -> bool:
+    """Within a sentence, on a line of its own, and said to somebody: no author interrupts himself so."""
+    ends = cut.tail.rstrip(" ")[-1:]
+    in_sentence = ends.isalnum() or ends in {",", ";"}
+    return in_sentence and opening.answers and held.startswith(opening.remark) and "\n" in held[: opening.at]
 
 
 def _is_in_row(cut: Cut) -> bool:

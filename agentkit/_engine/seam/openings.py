@@ -34,6 +34,13 @@ _STEMS = ("continu", "resum", "apolog", "contin\u00fa", "fortsetz", "\u043f\u044
 _REMARK = re.compile(
     rf"[\s*_>(\[]*(?:(?:{'|'.join(_BEGINS)})(?![^\W\d_\u2e80-\uffff])|{'|'.join(_STEMS)})", re.IGNORECASE
 )
+_ANSWERS = re.compile(
+    r"(?:sure|certainly|of course|okay|ok|understood|absolutely|got it|no problem|alright|sorry"
+    r"|nat\u00fcrlich|klar|gerne|bien s\u00fbr|d'accord|claro|por supuesto|certo"
+    r"|\u043a\u043e\u043d\u0435\u0447\u043d\u043e|\u0628\u0627\u0644\u0637\u0628\u0639|\u5f53\u7136|\u597d\u7684|\u306f\u3044|\u627f\u77e5)(?![^\W\d_\u2e80-\uffff])",
+    re.IGNORECASE,
+)
+"""Of these, the words that answer somebody."""
 _GOES_ON = re.compile("|".join(_CONTINUES), re.IGNORECASE)
 _FENCE_LINE = re.compile(r"[ \t]*(?:`{3,}|~{3,})(?P<info>[\w+#./-]*)[ \t]*\n")
 _FENCE_BEGUN = re.compile(r"[ \t]*(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[\w+#./-]*[ \t]*)?\Z")
@@ -62,6 +69,12 @@ class Opening:
     def goes_on(self) -> bool:
         """The remark says that the text is continued."""
         return bool(_GOES_ON.search(self.remark))
+
+    @property
+    def answers(self) -> bool:
+        """The remark begins as an answer does, with a capital where its script has them."""
+        found = _ANSWERS.match(self.remark)
+        return found is not None and not self.remark[0].islower()
 
 
 @frozen

@@ -12,6 +12,7 @@ _LINE_ITEM = re.compile(r"\s*(?:(?P<number>\d{1,4})[.)]|[-*+]) ")
 _START = re.compile(r"\S{2,12}")
 _BLANK = re.compile(r"\n\s*\n")
 _ENDS = ".!?\u2026\u061f\u0964"
+_QUOTES = "\"'\u201c\u201e\u2018\u00ab\u300c\u300e"
 _PAUSES = ",;:)\u060c\u061b"
 _SHORT = 3
 _CELL = 2
@@ -22,7 +23,8 @@ def missing_space(tail: str, begun: str, *, in_code: bool) -> str:
     if not tail or not begun or in_code or begun[0].isspace() or is_mark(begun[0]) or tail[-1] == "\u200d":
         return ""
     if tail[-1].isspace():
-        return "\n" if _wants_blank_line(tail) and begun[0].isalnum() and not _ITEM.match(begun) else ""
+        starts = begun[0].isalnum() or (begun[0] in _QUOTES and begun[1:2].isalnum())
+        return "\n" if starts and _wants_blank_line(tail) and not _ITEM.match(begun) else ""
     line = tail[tail.rfind("\n") + 1 :]
     if line.lstrip().startswith("|"):
         return _in_row(line, begun)
@@ -79,13 +81,13 @@ def _are_two(tail: str, begun: str) -> bool:
     last, first = LAST_WORD.findall(tail)[0], _first_word(begun)
     if not first:
         return True
-    if last.islower() and first[0].isupper():
-        return True
     known = [word.lower() for word in WORD.findall(tail[: -len(last)])]
     known += [word.lower() for word in WORD.findall(begun)[1:-1]]
     is_last, is_first = last.lower() in known, first.lower() in known
-    if (last + first).lower() in known:
-        return False
+    if (last + first).lower() in known or (len(first) == 1 and first.islower() and not is_first):
+        return False  # one letter that is no word of this text is the end of one
+    if first[0].isupper() and (last.islower() or (len(last) > 1 and last[1:].islower())):
+        return True
     if is_last and (len(last) > _SHORT or is_first):
         return True
     if not is_first:
