@@ -17,7 +17,7 @@ import pytest
 import agentkit
 
 LIST = Path(__file__).parent / "public_surface.txt"
-MODULES = ("agentkit", "agentkit.sim", "agentkit.stores", "agentkit.testing", "agentkit.codec")
+MODULES = ("agentkit", "agentkit.sim", "agentkit.stores", "agentkit.testing", "agentkit.codec", "agentkit.toolbox")
 
 
 def surface() -> str:

@@ -37,8 +37,8 @@ class Below:
             if letter == "\t":
                 column = min((column // TAB + 1) * TAB, width - 1)
             else:
-                cells = _cells(letter)
-                column = cells if column + cells > width else column + cells
+                wide = cells(letter)
+                column = wide if column + wide > width else column + wide
         self._column = column
 
     def show(self, line: str) -> str:
@@ -60,7 +60,8 @@ class Below:
         return " \b"
 
 
-def _cells(letter: str) -> int:
+def cells(letter: str) -> int:
+    """How many columns a letter takes."""
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-OK, FAILED, USAGE, NOT_CONFIGURED, INCOMPLETE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 141
+OK, FAILED, USAGE, NOT_CONFIGURED, INCOMPLETE, WAITING, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 5, 130, 141
 
 
 class UsageError(Exception):
     """The command line asks for something that cannot be done."""
+
+
+class Undecided(UsageError):
+    """Calls of tools wait for a decision, and nobody is there who could be asked."""

@@ -5,7 +5,7 @@ May hold wording: what happened, where the value came from, what to type. Never 
 
 from __future__ import annotations
 
-from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, UsageError
+from agentkit.cli._codes import FAILED, INCOMPLETE, NOT_CONFIGURED, USAGE, WAITING, Undecided, UsageError
 from agentkit.cli._settings import Choice
 from agentkit.config import backend_settings
 from agentkit.errors import (
@@ -27,6 +27,8 @@ def exit_code(error: Exception) -> int:
     match error:
         case NotConfigured():
             return NOT_CONFIGURED
+        case Undecided():
+            return WAITING
         case UsageError() | InvalidInput():
             return USAGE
         case AgentKitError() if error.reply is not None and error.reply.outcome is not Outcome.FAILED:

@@ -32,6 +32,27 @@ class Lines(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """A person who can be asked."""
+
+    def ask(self, prompt: str, filled: str = "") -> str:
+        """What is answered; `filled` stands there already, to be edited, where that is possible.
+
+        Raises:
+            EOFError, KeyboardInterrupt: nothing.
+        """
+        ...
+
+
+class Plain:
+    """Answers without editing, where replies do not go to the terminal: the questions are on standard error."""
+
+    def ask(self, prompt: str, filled: str = "") -> str:
+        forget_typed()
+        print(prompt, end="", file=sys.stderr, flush=True)
+        return Piped().read(prompt)
+
+
 class Piped:
     """Lines of standard input; nobody is prompted."""
 
@@ -57,6 +78,19 @@ class Editor:
         while not self._marks_pastes and _more_waits():
             line += "\n" + input("")
         return line
+
+    def ask(self, prompt: str, filled: str = "") -> str:
+        """An answer that is no message, so it stays out of the history."""
+        forget_typed()
+        with contextlib.ExitStack() as after, contextlib.suppress(ImportError):
+            import readline
+
+            readline.set_auto_history(False)
+            after.callback(_keep_history)
+            readline.set_startup_hook(lambda: readline.insert_text(filled))
+            after.callback(readline.set_startup_hook)
+            return input(prompt)
+        return input(prompt)
 
     def close(self) -> None:
         """Store the history, readable by nobody else."""
@@ -88,6 +122,20 @@ class Editor:
     def _complete(self, text: str, state: int) -> str | None:
         found = [word for word in self._words if text.startswith("/") and word.startswith(text)]
         return f"{found[state]} " if state < len(found) else None
+
+
+def forget_typed() -> None:
+    """What was typed before a question was asked is no answer to it."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def _keep_history() -> None:
+    import readline
+
+    readline.set_auto_history(True)
 
 
 def _make_private(path: Path) -> None:

@@ -36,7 +36,7 @@ examples:
   git diff | agentkit -s "Write a commit message" --quiet | git commit -F -
 
 exit codes: 0 done, 1 backend or network failed, 2 usage, 3 nothing configured,
-            4 reply incomplete, 130 interrupted (what came is printed and stored)
+            4 reply incomplete, 5 a tool waits for a decision, 130 interrupted (what came is printed and stored)
 """
 
 
@@ -114,6 +114,13 @@ def _add_model(parser: Parser) -> None:
     _add_store(parser)
 
 
+def _add_tools(parser: Parser) -> None:
+    kinds = "calculator, clock, files=DIR, web=HOST[,HOST], mcp=COMMAND, mcp=URL, MODULE:NAME, FILE.py:NAME; repeatable"
+    parser.add_argument("--tool", metavar="TOOL", action="append", help=kinds)
+    policies = "what a tool does not say itself: whether it runs; else yours ask, and those that come along run"
+    parser.add_argument("--approve", choices=["ask", "auto", "deny"], help=policies)
+
+
 def _ask() -> Parser:
     parser = _new("", "Converse with language models, and lose nothing.", "ask", "ask", epilog=EPILOG)
     parser.usage = 'agentkit [options] ["PROMPT"]   or   agentkit COMMAND [options]'
@@ -123,6 +130,7 @@ def _ask() -> Parser:
     which.add_argument("-c", "--continue", dest="last", action="store_true", help="in the last conversation")
     which.add_argument("-n", "--name", metavar="NAME", help="in this conversation, a new one if need be")
     _add_model(parser)
+    _add_tools(parser)
     return parser
 
 
@@ -130,6 +138,7 @@ def _resume() -> Parser:
     parser = _new("resume", "Finish a reply that was cut or interrupted; prints the whole reply.", "ask", "resume")
     parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation; else the last one")
     _add_model(parser)
+    _add_tools(parser)
     return parser
 
 
@@ -138,6 +147,7 @@ def _chat() -> Parser:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation to reopen or to begin")
     parser.add_argument("-c", "--continue", dest="last", action="store_true", help="reopen the last conversation")
     _add_model(parser)
+    _add_tools(parser)
     return parser
 
 
@@ -177,6 +187,7 @@ def _why() -> Parser:
     parser = _new("why", "What a request would hold now, and what would be left out.", "why", "why")
     parser.add_argument("name", nargs="?", metavar="NAME", help="the conversation; else the last one")
     _add_model(parser)
+    _add_tools(parser)
     return parser
 
 
@@ -248,7 +259,7 @@ _WITH_VALUE = frozenset(
     for names in (
         "-m --model -s --system -n --name",
         "--max-tokens --temperature --base-url --pace --continuations",
-        "--store --host -o --output --words --resume --outline-file",
+        "--tool --approve --store --host -o --output --words --resume --outline-file",
     )
     for name in [*names.split(), "--port", "--seed", "--profile"]
 )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-from types import FrameType, TracebackType
+from collections.abc import Mapping
+from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from agentkit.cli import _codes
+from agentkit.cli._activity import Activity
 from agentkit.cli._errors import exit_code, explain
 from agentkit.cli._screen import Screen
 from agentkit.cli._settings import Choice
 from agentkit.errors import AgentKitError, IncompleteReply
 from agentkit.events import (
+    ApprovalNeeded,
     Continuing,
     Event,
     Notice,
@@ -25,6 +28,7 @@ from agentkit.events import (
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
+    ToolProgress,
 )
 from agentkit.usage import Outcome
 
@@ -52,6 +56,11 @@ class Played:
     @property
     def complete(self) -> bool:
         return self.error is None and self.reply is not None and self.reply.outcome is Outcome.COMPLETE
+
+    @property
+    def waits(self) -> bool:
+        """For the user to decide about calls."""
+        return self.error is None and self.reply is not None and self.reply.outcome is Outcome.AWAITING_APPROVAL
 
 
 class Stopper:
@@ -109,12 +118,16 @@ class Unshown:
         return held + text
 
 
-def play(turn: Turn, screen: Screen, *, seen: str = "") -> Played:
-    """Run a turn and show it. Its failure is returned, not raised."""
+def play(
+    turn: Turn, screen: Screen, *, seen: str = "", given: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> Played:
+    """Run a turn and show it. Its failure is returned, not raised. `given` is what the user has made of calls."""
     rounds: list[Continuing] = []
+    activity = Activity(screen, given)
     try:
-        failure, stopped = _watched(turn, screen, Unshown(seen), rounds)
+        failure, stopped = _watched(turn, screen, Unshown(seen), rounds, activity)
     finally:
+        activity.rest()
         screen.clear()
     screen.end_reply()
     reply = turn.reply if failure is None else failure.reply
@@ -125,13 +138,17 @@ def play(turn: Turn, screen: Screen, *, seen: str = "") -> Played:
 
 
 def _watched(
-    turn: Turn, screen: Screen, unshown: Unshown, rounds: list[Continuing]
+    turn: Turn, screen: Screen, unshown: Unshown, rounds: list[Continuing], activity: Activity
 ) -> tuple[AgentKitError | None, bool]:
     """Show the events of a turn; its failure, and whether Ctrl-C was pressed."""
     failure: AgentKitError | None = None
     with Stopper(turn) as stopper, turn:
         try:
             for event in turn:
+                if isinstance(event, ToolCallStarted | ToolProgress | ToolCallFinished | ApprovalNeeded):
+                    activity.show(event)
+                    continue
+                activity.rest()
                 _show(event, screen, unshown)
                 if isinstance(event, Continuing):
                     rounds.append(event)
@@ -152,10 +169,6 @@ def _show(event: Event, screen: Screen, unshown: Unshown) -> None:
             screen.passing(_round(event))
         case Notice():
             screen.note(event.message)
-        case ToolCallStarted():
-            screen.note(f"{event.call.name} runs")
-        case ToolCallFinished():
-            screen.note(f"{event.call.name} {'failed' if event.result.is_error else 'has answered'}")
         case _:
             pass
 
@@ -174,7 +187,7 @@ def tell(played: Played, screen: Screen, *, choice: Choice, what_now: str) -> No
     """Say how a turn ended, unless all is well. `what_now` is what the user can type about a cut reply."""
     if played.error is not None:
         screen.error(explain(played.error, choice))
-    if played.complete or isinstance(played.error, IncompleteReply):
+    if played.complete or played.waits or isinstance(played.error, IncompleteReply):
         return
     said = _ending(played)
     if said:
@@ -187,6 +200,8 @@ def _ending(played: Played) -> str:
     match outcome:
         case _ if played.stopped:
             return f"reply stopped, {words} kept."
+        case Outcome.TRUNCATED if played.reply is not None and played.reply.message.tool_calls:
+            return f"stopped before it runs more tools: {_reason(played)}."
         case Outcome.TRUNCATED if not played.words:
             return "the token limit was used up before the first word: raise --max-tokens."
         case Outcome.TRUNCATED:
@@ -209,4 +224,6 @@ def code_of(played: Played) -> int:
         return _codes.INTERRUPTED
     if played.error is not None:
         return exit_code(played.error)
+    if played.waits:
+        return _codes.WAITING
     return _codes.OK if played.complete else _codes.INCOMPLETE

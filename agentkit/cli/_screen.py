@@ -130,7 +130,7 @@ class Screen:
             return
         self._thought = self._thought[-THOUGHT:] + text
         if self._within_line():
-            self._show_below(f"thinking: {last_line(self._thought, max(_width() - MARGIN - LABEL, LABEL))}")
+            self._show_below(f"thinking: {last_line(self._thought, max(columns() - MARGIN - LABEL, LABEL))}")
             return
         label = "" if self._thinking else "  thinking: "
         self._thinking = True
@@ -188,6 +188,11 @@ class Screen:
         self._new_line()
         self._write(visible(text) + "\n")
 
+    def aside(self, text: str) -> None:
+        """A piece of a line beside the reply, on standard error: spelled out and styled by who says it."""
+        self._new_line()
+        self._write(text)
+
     def style(self, text: str, code: str) -> str:
         """`text` in a style, where standard error shows styles."""
         return f"\x1b[{code}m{text}\x1b[0m" if self._styled else text
@@ -208,7 +213,7 @@ class Screen:
 
     def _show_below(self, text: str) -> None:
         if self._below is not None:
-            self._raw(self._below.show(self.style(f"  {one_line(text, max(_width() - MARGIN, LABEL))}", DIM)))
+            self._raw(self._below.show(self.style(f"  {one_line(text, max(columns() - MARGIN, LABEL))}", DIM)))
 
     def _new_line(self) -> None:
         """Streams that lead to one place share a line; a pipe gets nothing that is not the reply."""
@@ -232,5 +237,6 @@ class Screen:
             print(text, end="", file=sys.stderr, flush=True)
 
 
-def _width() -> int:
+def columns() -> int:
+    """Of the terminal."""
     return shutil.get_terminal_size().columns

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from agentkit.cli._codes import UsageError
 from agentkit.config import Setting, blaming, setting, store_path
-from agentkit.store import Rewound, Store, TurnEnded, TurnResumed, TurnStarted
+from agentkit.store import Rewound, Store, ToolFinished, ToolStarted, TurnEnded, TurnResumed, TurnStarted
 from agentkit.stores import open_store
 from agentkit.usage import Outcome
 
@@ -82,6 +82,12 @@ class Shelf:
                 case _:
                     pass
         return None
+
+    def begun(self, name: str) -> set[str]:
+        """The calls that were begun and have no result, by their ids: they may have run."""
+        records = [entry.record for entry in self.store.read(name)]
+        done = {record.result.call_id for record in records if isinstance(record, ToolFinished)}
+        return {record.call_id for record in records if isinstance(record, ToolStarted)} - done
 
     def reader(self, name: str) -> Conversation:
         """The conversation, to be read only: no backend is asked."""

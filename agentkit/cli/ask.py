@@ -10,12 +10,16 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from agentkit.cli import _codes
+from agentkit.cli._approval import Approver, settled, tell_waiting
 from agentkit.cli._codes import UsageError
-from agentkit.cli._open import choice_of, command, conversation
+from agentkit.cli._keyboard import Editor, Plain
+from agentkit.cli._open import choice_of, command, conversation, how_to_decide
 from agentkit.cli._play import Played, code_of, play, tell
 from agentkit.cli._screen import Screen, is_terminal
 from agentkit.cli._settings import Choice, banner
 from agentkit.cli._shelf import Shelf, opened
+from agentkit.cli._tools import Bench, bench_of
+from agentkit.usage import Outcome
 
 if TYPE_CHECKING:
     from agentkit.conversation import Conversation
@@ -39,19 +43,19 @@ def ask(arguments: Namespace) -> int:
     prompt = question(arguments.prompt)
     if prompt is None:
         raise UsageError('nothing to ask: give a prompt, as in  agentkit "Why is the sky blue?"  or pipe one in')
-    with opened(arguments) as shelf:
+    with bench_of(arguments) as bench, opened(arguments) as shelf:
         name = shelf.last() if arguments.last else arguments.name or shelf.fresh_name(prompt)
-        with conversation(choice, shelf, name, arguments) as chat:
-            return _answer(chat, choice, shelf, arguments, prompt)
+        with conversation(choice, shelf, name, arguments, bench=bench) as chat:
+            return _Asking(chat, choice, shelf, arguments, bench).run(prompt)
 
 
 def resume(arguments: Namespace) -> int:
     """Finish the last reply of a conversation, and print the whole of it."""
     choice = choice_of(arguments, watched=is_terminal(sys.stdout) and is_terminal(sys.stderr))
-    with opened(arguments) as shelf:
+    with bench_of(arguments) as bench, opened(arguments) as shelf:
         name = shelf.find(arguments.name) if arguments.name else shelf.last()
-        with conversation(choice, shelf, name, arguments) as chat:
-            return _answer(chat, choice, shelf, arguments, None)
+        with conversation(choice, shelf, name, arguments, bench=bench) as chat:
+            return _Asking(chat, choice, shelf, arguments, bench).run(None)
 
 
 def question(words: list[str]) -> str | None:
@@ -83,18 +87,44 @@ def _has_content() -> bool:
     return stat.S_ISFIFO(kind) or stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
 
 
-def _answer(chat: Conversation, choice: Choice, shelf: Shelf, arguments: Namespace, prompt: str | None) -> int:
-    from agentkit import __version__
+class _Asking:
+    """One run of the command."""
 
-    screen = Screen(quiet=arguments.quiet)
-    if choice.stand_in:
-        screen.plain("\n".join(banner(__version__)))
-    played = play(chat.stream_resume() if prompt is None else chat.stream(prompt), screen)
-    finish = f"Finish it: {command(choice, arguments, 'resume', chat.name)}" if shelf.kept else ""
-    tell(played, screen, choice=choice, what_now=finish)
-    if arguments.verbose:
-        _tell_more(played, screen, chat, choice)
-    return code_of(played)
+    def __init__(self, chat: Conversation, choice: Choice, shelf: Shelf, arguments: Namespace, bench: Bench) -> None:
+        self._chat = chat
+        self._choice = choice
+        self._shelf = shelf
+        self._arguments = arguments
+        self._screen = screen = Screen(quiet=arguments.quiet)
+        asked = is_terminal(sys.stdin) and screen.watched
+        keys = Editor(None, ()) if asked and screen.terminal else Plain()
+        self._approver = Approver(screen, keys, bench, shelf) if asked else None
+
+    def run(self, prompt: str | None) -> int:
+        """Ask, or finish the last reply where there is no prompt; the exit code."""
+        from agentkit import __version__
+
+        if self._choice.stand_in:
+            self._screen.plain("\n".join(banner(__version__)))
+        if self._shelf.standing(self._chat.name) is Outcome.AWAITING_APPROVAL:
+            code = self._told(None)  # first, since another question would pass it over
+            if code != _codes.OK or prompt is None:
+                return code
+        return self._told(
+            play(self._chat.stream_resume() if prompt is None else self._chat.stream(prompt), self._screen)
+        )
+
+    def _told(self, played: Played | None) -> int:
+        played = settled(played, self._chat, self._screen, self._approver)
+        if played is None or played.waits:
+            how = how_to_decide(self._choice, self._shelf, self._arguments, self._chat.name)
+            tell_waiting(self._chat, self._screen, how)
+            return _codes.WAITING
+        finish = command(self._choice, self._arguments, "resume", self._chat.name)
+        tell(played, self._screen, choice=self._choice, what_now=f"Finish it: {finish}" if self._shelf.kept else "")
+        if self._arguments.verbose:
+            _tell_more(played, self._screen, self._chat, self._choice)
+        return code_of(played)
 
 
 def _tell_more(played: Played, screen: Screen, chat: Conversation, choice: Choice) -> None:

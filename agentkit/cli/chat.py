@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 
 from agentkit.cli import _codes
+from agentkit.cli._approval import Approver
 from agentkit.cli._codes import UsageError
 from agentkit.cli._errors import exit_code, explain
-from agentkit.cli._keyboard import Editor, Lines, Piped, read_message
+from agentkit.cli._keyboard import Editor, Lines, Piped, Plain, read_message
 from agentkit.cli._open import choice_of
+from agentkit.cli._safe import pieces
 from agentkit.cli._screen import Screen, is_terminal, last_line, visible
 from agentkit.cli._settings import banner
 from agentkit.cli._shelf import UNFINISHED, Shelf, opened
 from agentkit.cli._talk import Talk
+from agentkit.cli._tools import bench_of
 from agentkit.cli.commands import COMMANDS, Leave, obey
 from agentkit.config import data_path
 from agentkit.errors import AgentKitError
@@ -30,7 +35,11 @@ def chat(arguments: Namespace) -> int:
     typed = is_terminal(sys.stdin)
     choice = choice_of(arguments, watched=typed and is_terminal(sys.stdout))
     screen = Screen(quiet=arguments.quiet)
-    with opened(arguments) as shelf, Talk(choice, shelf, _name(arguments, shelf), arguments, screen) as talk:
+    with (
+        bench_of(arguments) as bench,
+        opened(arguments) as shelf,
+        Talk(choice, shelf, _name(arguments, shelf), arguments, screen, bench) as talk,
+    ):
         return _Terminal(talk).run() if typed else _Script(talk).run()
 
 
@@ -57,7 +66,7 @@ class _Script:
                 code = self._talk_code(text) or code
             except (EOFError, Leave):
                 return code
-            if code in (_codes.FAILED, _codes.NOT_CONFIGURED, _codes.INTERRUPTED):
+            if code in (_codes.FAILED, _codes.NOT_CONFIGURED, _codes.WAITING, _codes.INTERRUPTED):
                 return code
 
     def _talk_code(self, text: str) -> int:
@@ -76,10 +85,15 @@ class _Terminal:
         self._pressed = -TWICE
         history = data_path() / "history" if talk.shelf.kept else None
         self._editor = Editor(history, (f"/{name}" for name in COMMANDS)) if talk.screen.terminal else None
+        if talk.screen.watched:
+            talk.approver = Approver(talk.screen, self._editor or Plain(), talk.bench, talk.shelf)
 
     def run(self) -> int:
+        talk = self._talk
         try:
             self._greet()
+            if talk.waits:
+                self._obeyed(talk.decide)
             return self._loop()
         finally:
             if self._editor is not None:
@@ -92,7 +106,7 @@ class _Terminal:
             try:
                 text = read_message(lines, self._prompt())
                 self._pressed = -TWICE
-                obey(self._talk, text)
+                self._obeyed(partial(obey, self._talk, text))
             except Leave:
                 return _codes.OK
             except EOFError:
@@ -101,8 +115,13 @@ class _Terminal:
             except KeyboardInterrupt:
                 if self._twice():
                     return _codes.INTERRUPTED
-            except (AgentKitError, UsageError) as error:
-                self._talk.screen.error(explain(error, self._talk.choice))
+
+    def _obeyed(self, what: Callable[[], int]) -> None:
+        """A failure is told, and ends nothing."""
+        try:
+            what()
+        except (AgentKitError, UsageError) as error:
+            self._talk.screen.error(explain(error, self._talk.choice))
 
     def _prompt(self) -> str:
         prompt = f"{visible(self._talk.choice.label)}> "
@@ -127,6 +146,9 @@ class _Terminal:
             talk.screen.plain("\n".join(banner(__version__)))
         else:
             talk.screen.note(f"{talk.choice.name} ({talk.choice.origin}). /help lists the commands, Ctrl-D leaves.")
+        if talk.bench.specs:
+            names = ", ".join(tool.name for tool, _ in talk.bench.words())
+            talk.screen.note(f"tools: {names}. /tools says which of them ask first")
         if talk.chat.messages:
             self._recall()
 
@@ -135,7 +157,7 @@ class _Terminal:
         talk = self._talk
         messages = talk.chat.messages
         talk.screen.note(f"{talk.chat.name}: {len(messages)} messages; the last one ends:")
-        talk.screen.note(f"  {last_line(messages[-1].text, TAIL)}")
+        talk.screen.note(f"  {last_line(' '.join(pieces(messages[-1])), TAIL)}")
         if talk.shelf.standing(talk.chat.name) in UNFINISHED:
             talk.screen.warn("its last reply was interrupted. /continue finishes it, /retry asks again")
 

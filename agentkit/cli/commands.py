@@ -10,9 +10,10 @@ from attrs import frozen
 
 from agentkit.cli import _codes
 from agentkit.cli._codes import UsageError
-from agentkit.cli._screen import last_line, one_line
+from agentkit.cli._screen import columns, last_line, one_line
 from agentkit.cli._shelf import UNFINISHED
 from agentkit.cli._talk import Talk
+from agentkit.usage import Outcome
 
 TAIL = 60
 _COMMAND = re.compile(r"/([A-Za-z?][\w-]*)?(?:\s+(.*))?", re.DOTALL)
@@ -36,10 +37,10 @@ def obey(talk: Talk, text: str) -> int:
     if not text.strip():
         return _codes.OK
     if text.startswith("//"):
-        return talk.run(talk.chat.stream(text[1:]))
+        return talk.say(text[1:])
     found = _COMMAND.fullmatch(text.rstrip())
     if found is None:
-        return talk.run(talk.chat.stream(text))
+        return talk.say(text)
     return _named(found[1] or "").run(talk, (found[2] or "").strip())
 
 
@@ -62,6 +63,8 @@ def _help(talk: Talk, rest: str) -> int:
 
 def _continue(talk: Talk, rest: str) -> int:
     standing = talk.shelf.standing(talk.chat.name)
+    if standing is Outcome.AWAITING_APPROVAL:
+        return talk.decide()
     if standing not in UNFINISHED:
         raise UsageError("the last reply is complete; there is nothing to continue")
     last = talk.chat.messages[-1]
@@ -111,6 +114,25 @@ def _tokens(talk: Talk, rest: str) -> int:
     return _codes.OK
 
 
+def _tools(talk: Talk, rest: str) -> int:
+    words = talk.bench.words()
+    if not words:
+        raise UsageError(
+            "there are no tools here; agentkit chat --tool calculator brings one, agentkit chat -h lists more"
+        )
+    wide, said = (max(len(pair[at]) for pair in [(tool.name, word) for tool, word in words]) for at in (0, 1))
+    room = max(columns() - wide - said - 7, TAIL // 3)
+    lines = [f"  {tool.name:<{wide}}  {word:<{said}}  {one_line(tool.description, room)}" for tool, word in words]
+    talk.screen.say("\n".join(line.rstrip() for line in lines))
+    return _codes.OK
+
+
+def _pending(talk: Talk, rest: str) -> int:
+    if not talk.waits:
+        raise UsageError("nothing waits for a decision")
+    return talk.decide()
+
+
 def _fork(talk: Talk, rest: str) -> int:
     before = talk.chat.name
     talk.fork(rest or None)
@@ -150,6 +172,8 @@ COMMANDS: dict[str, Command] = {
     "undo": Command(_undo, "/undo", "take the last question and its reply back"),
     "model": Command(_model, "/model [NAME]", "which model answers; go on with another one"),
     "models": Command(_models, "/models [BACKEND]", "which models it has, or another backend"),
+    "tools": Command(_tools, "/tools", "what the model may call, and whether you are asked first"),
+    "pending": Command(_pending, "/pending", "decide about the calls that wait"),
     "tokens": Command(_tokens, "/tokens", "what the last request held, and what was left out of it"),
     "system": Command(_system, "/system [TEXT]", "the standing instructions; give others"),
     "fork": Command(_fork, "/fork [NAME]", "go on in a copy, and leave this conversation as it is"),

@@ -10,11 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agentkit.cli import _codes
-from agentkit.cli._open import command
+from agentkit.cli._approval import tell_waiting
+from agentkit.cli._open import command, how_to_decide
+from agentkit.cli._safe import pieces
 from agentkit.cli._screen import Screen, one_line
 from agentkit.cli._shelf import UNFINISHED, Shelf, opened
 from agentkit.messages import Message
 from agentkit.store import ConversationInfo
+from agentkit.usage import Outcome
 
 SHOWN = 20
 FIRST_WORDS = 60
@@ -43,20 +46,21 @@ def table(shelf: Shelf, *, limit: int | None) -> list[str]:
     """One line for each conversation: name, age, turns, first words."""
     facts = [_facts(shelf, info) for info in shelf.store.list()[:limit]]
     width = max((len(one_line(fact["name"], LONGEST_NAME)) for fact in facts), default=0)
-    room = shutil.get_terminal_size().columns - width - len("  59 min  999 turns    (cut)")
+    room = shutil.get_terminal_size().columns - width - len("  59 min  999 turns    (waits)")
     return [_line(fact, width, max(room, 20)) for fact in facts]
 
 
 def _line(fact: dict[str, Any], width: int, room: int) -> str:
     turns = f"{fact['turns']} turn{'' if fact['turns'] == 1 else 's'}"
     age = _age(time.time() - fact["updated_at"])
-    mark = "  (cut)" if fact["unfinished"] else ""
+    mark = "  (cut)" if fact["unfinished"] else "  (waits)" if fact["waiting"] else ""
     name, words = one_line(fact["name"], LONGEST_NAME), one_line(fact["first_words"], room)
     return f"{name:<{width}}  {age:>6}  {turns:>9}  {words}{mark}"
 
 
 def _facts(shelf: Shelf, info: ConversationInfo) -> dict[str, Any]:
     messages = shelf.reader(info.name).messages
+    standing = shelf.standing(info.name)
     asked = [message for message in messages if message.role == "user"]
     return {
         "name": info.name,
@@ -65,7 +69,8 @@ def _facts(shelf: Shelf, info: ConversationInfo) -> dict[str, Any]:
         "turns": len(asked),
         "messages": len(messages),
         "first_words": one_line(asked[0].text, FIRST_WORDS) if asked else "",
-        "unfinished": not info.busy and shelf.standing(info.name) in UNFINISHED,
+        "unfinished": not info.busy and standing in UNFINISHED,
+        "waiting": not info.busy and standing is Outcome.AWAITING_APPROVAL,
         "busy": info.busy,
         "parent": info.parent,
     }
@@ -91,7 +96,10 @@ def show(arguments: Namespace) -> int:
             return _codes.OK
         for line in _transcript(chat.system, chat.messages):
             screen.say(line)
-        if shelf.standing(name) in UNFINISHED:
+        standing = shelf.standing(name)
+        if standing is Outcome.AWAITING_APPROVAL:
+            tell_waiting(chat, screen, how_to_decide(None, shelf, arguments, name))
+        if standing in UNFINISHED:
             screen.warn(f"the last reply is not finished: {command(None, arguments, 'resume', name)}")
     return _codes.OK
 
@@ -101,12 +109,8 @@ def _transcript(instructions: str | None, messages: Sequence[Message]) -> Iterat
         yield f"system: {instructions}\n"
     for message in messages:
         cut = " (interrupted)" if message.interrupted else ""
-        yield f"{message.role}{cut}: {_content(message)}\n"
-
-
-def _content(message: Message) -> str:
-    others = sum(1 for part in message.parts if type(part).__name__ not in ("Text", "Reasoning"))
-    return f"{message.text}{f' [{others} other parts]' if others else ''}"
+        said = "\n".join(pieces(message))
+        yield f"{message.role}{cut}: {said}\n"
 
 
 def rm(arguments: Namespace) -> int:

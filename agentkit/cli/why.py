@@ -10,6 +10,7 @@ from agentkit.cli._open import choice_of
 from agentkit.cli._screen import Screen
 from agentkit.cli._shelf import opened
 from agentkit.cli._talk import Talk
+from agentkit.cli._tools import bench_of
 from agentkit.manifest import Manifest, bar, legend
 
 WIDTH = 60
@@ -18,10 +19,10 @@ WIDTH = 60
 def why(arguments: Namespace) -> int:
     """Print what a request of a stored conversation would hold now, what would be left out of it and why."""
     screen = Screen()
-    with opened(arguments) as shelf:
+    with bench_of(arguments, at_once=True) as bench, opened(arguments) as shelf:
         name = shelf.find(arguments.name) if arguments.name else shelf.last()
         choice = choice_of(arguments, watched=True)
-        with Talk(choice, shelf, name, arguments, screen) as talk:
+        with Talk(choice, shelf, name, arguments, screen, bench) as talk:
             screen.say(account(talk.chat.manifest))
     return _codes.OK
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pretended import Shown
 
-from agentkit import NotConfigured, Outcome, Reply, ToolCall, ToolResult, assistant, user
+from agentkit import NotConfigured, Outcome, Reply, assistant, user
 from agentkit.cli import _keyboard, ask, demo, main, sim
 from agentkit.cli._errors import explain
 from agentkit.cli._play import Played, Unshown, _ending, _show, code_of
@@ -24,7 +24,7 @@ from agentkit.cli._screen import Screen, last_line, one_line, visible
 from agentkit.cli._settings import Choice
 from agentkit.cli._shelf import open_shelf
 from agentkit.errors import AuthError, ConnectError, ContextOverflow, RateLimited, StoreError, Unsupported
-from agentkit.events import Notice, ToolCallFinished, ToolCallStarted
+from agentkit.events import Notice
 from agentkit.store import TurnStarted
 from agentkit.usage import FinishReason, Usage
 
@@ -611,21 +611,8 @@ def test_events_beside_the_text_are_noted(typed: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdout", Shown())
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setenv("NO_COLOR", "1")
-    call = ToolCall("1", "weather")
-    screen = Screen()
-    for event in (
-        Notice("a note"),
-        ToolCallStarted(call),
-        ToolCallFinished(call, ToolResult("1", "rain")),
-        ToolCallFinished(call, ToolResult("1", "none", is_error=True)),
-    ):
-        _show(event, screen, Unshown(""))
-    assert err.getvalue().splitlines() == [
-        "  a note",
-        "  weather runs",
-        "  weather has answered",
-        "  weather failed",
-    ]
+    _show(Notice("a note"), Screen(), Unshown(""))
+    assert err.getvalue() == "  a note\n"
 
 
 def test_a_filtered_reply_is_incomplete() -> None:
