@@ -134,11 +134,7 @@ class Shift:
         if isinstance(news, Reported) or news.place not in self._running:
             return None
         run = self._running.pop(news.place)
-        match news:
-            case Returned():
-                return _returned(run, news.value)
-            case Raised():
-                return _failed(run, news.error)
+        return _returned(run, news.value) if isinstance(news, Returned) else _failed(run, news.error)
 
     def _late(self, run: Run) -> Done:
         limit = run.bound.tool.timeout or self._use.timeout

@@ -176,8 +176,10 @@ def test_each_step_can_be_taken_in_a_process_of_its_own(tmp_path: Path) -> None:
         check(chat.messages)
 
 
-def test_a_call_is_decided_once_whoever_comes_first() -> None:
-    desk, store, script = Desk(), MemoryStore(), Script(wanting("a"), "done")
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_call_is_decided_once_whoever_comes_first(kind: str, tmp_path: Path) -> None:
+    desk, script = Desk(), Script(wanting("a"), "done")
+    store = MemoryStore() if kind == "memory" else f"sqlite:///{tmp_path}/chat.db"
     with Conversation(script.provider, tools=desk.tools, store=store, name="n") as chat:
         chat.send("go")
         with Conversation(script.provider, tools=desk.tools, store=store, name="n") as other:
