@@ -34,6 +34,7 @@ class Builder:
         "_strategy",
         "_taken",
         "_told",
+        "accepted",
         "expected",
         "fault",
         "finish",
@@ -55,6 +56,8 @@ class Builder:
         self.text: list[str] = [text] if text else []
         self.reasoning: list[str] = [reasoning] if reasoning else []
         self.requests = 0
+        self.accepted = False
+        """The backend has taken a request of this attempt: what it refuses costs nothing."""
         self.request_id: str | None = None
         self.usage: Usage | None = None
         """What the backend has counted for this attempt, until its end."""
@@ -101,14 +104,15 @@ class Builder:
             self.segments = (*self.segments, made)
         self.spent += usage
         self.reported, self.usage = self.usage or self.reported, None
+        self.accepted = False
         self.requests, self._from = 0, (end, self._lengths[1])
 
     def _used(self) -> Usage:
         """The backend's count, or a flagged guess of four characters a token where it gave none."""
         if self.usage is not None:
             return evolve(self.usage, requests=self.requests)
-        if not self.requests:
-            return Usage()
+        if not self.accepted:
+            return Usage(requests=self.requests)
         said = sum(self._lengths) - sum(self._from)
         return Usage(self.expected, said // 4, requests=self.requests, estimated=True)
 

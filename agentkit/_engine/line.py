@@ -120,6 +120,7 @@ def opened(
     if not refusals and not 200 <= head.status < 300:  # noqa: PLR2004 - success, by HTTP
         body = yield from _read_error(line.timeouts.idle, opened_at)
         raise line.provider.decode_error(head, body)
+    builder.accepted = True
     return head, opened_at
 
 
