@@ -15,8 +15,8 @@ _HOMES = {
     "agentkit.codec": ("from_openai", "messages_from_json", "messages_to_json", "to_openai"),
     "agentkit.context": ("ContextPolicy", "pin"),
     "agentkit.conversation": ("AsyncConversation", "Conversation"),
-    "agentkit._runtime.aio": ("AsyncTurn",),
-    "agentkit._runtime.blocking": ("Turn",),
+    "agentkit._runtime.aio": ("AsyncTurn", "AsyncValueTurn"),
+    "agentkit._runtime.blocking": ("Turn", "ValueTurn"),
     "agentkit._runtime.ratelimit": ("RateLimiter",),
     "agentkit.errors": (
         "AgentKitError",
@@ -95,7 +95,9 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from agentkit._runtime.aio import AsyncTurn as AsyncTurn
+    from agentkit._runtime.aio import AsyncValueTurn as AsyncValueTurn
     from agentkit._runtime.blocking import Turn as Turn
+    from agentkit._runtime.blocking import ValueTurn as ValueTurn
     from agentkit._runtime.ratelimit import RateLimiter as RateLimiter
     from agentkit.codec import from_openai as from_openai
     from agentkit.codec import messages_from_json as messages_from_json

@@ -19,7 +19,8 @@
     |   |-- ServerError           the backend failed
     |   |-- JobFailed             the backend's job ended without a reply
     |   `-- ProtocolError         the answer breaks the wire format, or ended too early
-    |-- IncompleteReply           the reply is still cut after all that was allowed
+    |-- IncompleteReply           the reply is still cut after all that was allowed, or there is no value in it
+    |-- InvalidReply              no reply came to the value that was asked for (it stands in agentkit.tools)
     |-- ToolError                 a tool failed and the policy says to stop
     |-- LimitExceeded             a limit the caller set was reached
     |-- ConversationBusy          another writer holds the conversation

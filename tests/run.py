@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE = "agentkit/_engine/*,agentkit/providers/*,agentkit/codec/*,agentkit/counters/*,agentkit/tools/*,agentkit/*.py"
 SUITE = ("-m", "pytest", "-n", "4")
 """More workers than cores: many tests wait."""
-TYPED = "tests/tools/typed_values.py"
+TYPED = ("tests/tools/typed_values.py", "tests/asking/typed_asks.py")
 """What type checkers have to make of the values that users get."""
 NOT_PURE = "agentkit/_face.py,agentkit/config.py,agentkit/conversation.py,agentkit/discovery.py,agentkit/__main__.py"
 
@@ -63,8 +63,8 @@ def run_gates(python: Path) -> int:
         "lint": [*tool, "ruff", "check", "."],
         "mypy": [*tool, "mypy"],
         "pyright": [*tool, "pyright", "--pythonpath", str(python)],
-        "types of values, mypy": [*tool, "mypy", TYPED],
-        "types of values, pyright": [*tool, "pyright", "--pythonpath", str(python), TYPED],
+        "types of values, mypy": [*tool, "mypy", *TYPED],
+        "types of values, pyright": [*tool, "pyright", "--pythonpath", str(python), *TYPED],
         "import contracts": [str(python.parent / "lint-imports")],
         "coverage of the pure part": [*report, "--include", PURE, "--omit", NOT_PURE, "--fail-under", "100"],
         "coverage": [*report, "--fail-under", "95"],

@@ -298,3 +298,36 @@ def test_the_next_backend_is_asked_in_its_own_way(runtime: str) -> None:
     assert providers[0].requests[0].options.tool_choice == "answer"
     assert providers[1].requests[0].shape is not None
     assert "JSON schema" in texts(providers[2].requests[0])[0]
+
+
+def test_a_text_is_asked_for_as_ever(runtime: str) -> None:
+    provider = Able([assistant(TIDE), "noon"], "call")
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(provider, tools=[tide], tool_use=ToolUse(max_seconds=60)) as chat:
+            assert await chat.ask("When?", into=str) == "noon"
+
+    play(runtime, scenario)
+    assert [each.name for each in provider.requests[0].tools] == ["tide"]
+    assert provider.requests[0].options.tool_choice is None
+
+
+def test_broken_arguments_at_a_limit_are_no_call(runtime: str) -> None:
+    class Limited(Able):
+        """The first reply ends at its limit, with arguments that are wrong before that."""
+
+        def next_answer(self) -> list[bytes | float]:
+            call, end = super().next_answer()
+            if len(self.requests) > 1 or not isinstance(call, bytes) or not isinstance(end, bytes):
+                return [call, end]
+            return [call.replace(b'"{}"', b'"{oops}, and so on"'), end.replace(b"tool_calls", b"length")]
+
+    provider = Limited([assistant(ToolCall("a1", "answer", {})), assistant(given(DAY))], "call")
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(provider) as chat:
+            turn = chat.stream_ask("Plan", into=Plan)
+            assert "Correcting" in kinds(await collect(turn))
+            assert turn.value == PLAN
+
+    play(runtime, scenario)

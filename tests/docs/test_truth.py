@@ -35,12 +35,18 @@ def test_every_public_name_is_on_some_page(name: str) -> None:
     assert any(word.search(text_of(page)) for page in PAGES)
 
 
-def test_every_error_is_in_the_table_of_errors() -> None:
-    kinds = [
-        name
-        for name, value in vars(errors).items()
+def public_errors() -> dict[str, type[Exception]]:
+    """Those of the module, and those that stand elsewhere."""
+    named = {**vars(errors), **{name: getattr(agentkit, name) for name in agentkit.__all__}}
+    return {
+        name: value
+        for name, value in named.items()
         if isinstance(value, type) and issubclass(value, errors.AgentKitError)
-    ]
+    }
+
+
+def test_every_error_is_in_the_table_of_errors() -> None:
+    kinds = public_errors()
     rows = [line for line in said_in("errors.md").splitlines() if line.startswith("|")]
     assert [name for name in kinds if not any(f"`{name}`" in row.split("|")[1] for row in rows)] == []
 
@@ -50,6 +56,18 @@ def test_the_tree_of_errors_is_that_of_the_module() -> None:
     drawn = [re.findall(r"^[ |`-]*(\w+)", line)[0] for line in tree.splitlines()]
     block = next(fence for fence in fences(DOCS / "errors.md") if fence.text.startswith("AgentKitError"))
     assert [re.findall(r"^[ |`-]*(\w+)", line)[0] for line in block.text.splitlines()] == drawn
+
+
+def test_the_tree_of_errors_is_true() -> None:
+    above: list[str] = []
+    drawn: dict[str, str] = {}
+    for line in (errors.__doc__ or "").split("\n\n")[1].splitlines():
+        depth, name = line.index(line.strip(" |`-")[0]) // 4 - 1, re.findall(r"^[ |`-]*(\w+)", line)[0]
+        above[depth:] = [name]
+        drawn[name] = above[depth - 1] if depth else ""
+    kinds = public_errors()
+    assert drawn.keys() == kinds.keys()
+    assert drawn == {name: kind.__mro__[1].__name__ if name != "AgentKitError" else "" for name, kind in kinds.items()}
 
 
 def test_every_order_of_the_simulator_is_explained() -> None:

@@ -14,8 +14,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from agentkit import AsyncConversation, AsyncTurn, Conversation, Event, Turn
-from agentkit._runtime.blocking import ValueTurn
+from agentkit import AsyncConversation, AsyncTurn, Conversation, Event, Turn, ValueTurn
 
 RUNTIMES = ("blocking", "asyncio", "trio")
 
