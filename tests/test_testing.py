@@ -8,11 +8,13 @@ import pytest
 from agentkit import (
     AsyncConversation,
     Conversation,
+    InvalidInput,
     Media,
     Message,
     Outcome,
     ProtocolError,
     RateLimited,
+    RateLimiter,
     Reasoning,
     RetryPolicy,
     TextDelta,
@@ -20,7 +22,7 @@ from agentkit import (
     user,
 )
 from agentkit.sim import Simulator
-from agentkit.testing import ScriptedProvider
+from agentkit.testing import FakeClock, ScriptedProvider
 
 
 def test_the_fixture_is_a_simulator_that_takes_a_script(agentkit_sim: Simulator) -> None:
@@ -84,3 +86,31 @@ def test_the_same_without_blocking(library: str) -> None:
             assert (turn.reply.text, turn.reply.outcome) == ("cut ", Outcome.INTERRUPTED)
 
     anyio.run(scenario, backend=library)
+
+
+PATIENT = RetryPolicy(base_delay=3600, max_delay=3600)
+
+
+def test_with_a_clock_of_the_test_no_pause_takes_time(agentkit_sim: Simulator) -> None:
+    agentkit_sim.script(["fail 503 x2", "say done"])
+    with FakeClock() as clock, Conversation(agentkit_sim, retry=PATIENT) as chat:
+        assert chat.send("...").text == "done"
+    assert len(clock.pauses) == 2
+    assert clock.now() == sum(clock.pauses) > 3600
+
+
+def test_the_clock_of_the_test_goes_for_rate_limits_and_async_code_too(agentkit_sim: Simulator) -> None:
+    async def scenario() -> None:
+        limiter = RateLimiter(requests=1, per=86400)
+        with FakeClock(start=5) as clock:
+            async with AsyncConversation(agentkit_sim, rate_limit=limiter) as chat:
+                for _ in range(3):
+                    await chat.send("say hello")
+            assert clock.pauses == [86400, 86400]
+            clock.advance(1)
+            assert clock.now() == 5 + 2 * 86400 + 1
+            with pytest.raises(InvalidInput, match="time goes forward only"):
+                clock.advance(-1)
+
+    anyio.run(scenario)
+    anyio.run(scenario, backend="trio")

@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 
 from agentkit._runtime.bench_aio import AsyncBench
+from agentkit._runtime.clock import CLOCKS
 from agentkit._runtime.keeper import KEEPER
 from agentkit._runtime.loop import running_loop
 from agentkit._runtime.session import Session
@@ -90,11 +91,11 @@ class AsyncWorld:
             case Close():
                 return await self._close()
             case Sleep():
-                return await self._stoppable(anyio.sleep, effect.seconds)
+                return await self._stoppable(anyio.sleep, CLOCKS.current.pause(effect.seconds))
             case Load():
                 return await in_thread(effect.counter.text, "")
             case Now():
-                return time.monotonic()
+                return CLOCKS.current.now()
             case Keep() | Reserve() | Settle() | Brake():
                 return self._session.perform(effect)
             case Supply() | Launch() | Await() | Abandon():
@@ -159,7 +160,7 @@ class AsyncWorld:
                     answer.abandon()
                 return None
             case Now():
-                return time.monotonic()
+                return CLOCKS.current.now()
             case _:
                 return self._session.perform(effect)
 

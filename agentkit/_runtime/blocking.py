@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from agentkit._runtime.bench import Bench
+from agentkit._runtime.clock import CLOCKS
 from agentkit._runtime.session import Session
 from agentkit._runtime.steps import Steps, dropped
 from agentkit._runtime.transport import Answer, StopSignal, Transport
@@ -44,11 +45,11 @@ class World:
             case Close():
                 return self._close()
             case Sleep():
-                return self._signal.wait(effect.seconds)
+                return self._signal.wait(CLOCKS.current.pause(effect.seconds))
             case Load():
                 return effect.counter.text("")
             case Now():
-                return time.monotonic()
+                return CLOCKS.current.now()
             case Supply() | Launch() | Await() | Abandon():
                 return self._with_tools(effect)
             case _:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
+from agentkit._runtime.clock import CLOCKS
 from agentkit._runtime.keeper import KEEPER
 from agentkit.effects import (
     Acquire,
@@ -108,11 +108,11 @@ class Session:
             return 0.0
         match effect:
             case Reserve():
-                return self._limiter.reserve(effect.tokens, time.monotonic())
+                return self._limiter.reserve(effect.tokens, CLOCKS.current.now())
             case Settle():
                 return self._limiter.settle(effect.reserved, effect.actual)
             case Brake():
-                return self._limiter.brake(effect.seconds, time.monotonic())
+                return self._limiter.brake(effect.seconds, CLOCKS.current.now())
             case _:
                 raise AssertionError(f"no driver knows {effect!r}")
 
