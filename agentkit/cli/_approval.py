@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import define, field
 
 from agentkit._engine.toolround import MAYBE_RUN
-from agentkit.cli._keyboard import Keys
+from agentkit.cli._keyboard import Keys, forget_typed
 from agentkit.cli._play import Played, play
 from agentkit.cli._safe import as_json, in_full, in_short, spelled, wrapped
 from agentkit.cli._screen import Screen, columns, one_line
@@ -124,6 +124,7 @@ class Approver:
         self._lines(lines or ["(no arguments)"], indent=INDENT)
         keys = KEYS.format(name=one_line(asked.name, SHORT)) + (ALL if is_cut else "")
         self._lines(_side_by_side(keys.split("   "), width), indent=2)
+        forget_typed()
 
     def _lines(self, lines: Iterable[str], *, indent: int) -> None:
         self.screen.plain("\n".join(f"{' ' * indent}{line}" for line in lines))

@@ -48,7 +48,6 @@ class Plain:
     """Answers without editing, where replies do not go to the terminal: the questions are on standard error."""
 
     def ask(self, prompt: str, filled: str = "") -> str:
-        forget_typed()
         print(prompt, end="", file=sys.stderr, flush=True)
         return Piped().read(prompt)
 
@@ -81,7 +80,6 @@ class Editor:
 
     def ask(self, prompt: str, filled: str = "") -> str:
         """An answer that is no message, so it stays out of the history."""
-        forget_typed()
         with contextlib.ExitStack() as after, contextlib.suppress(ImportError):
             import readline
 
@@ -129,7 +127,8 @@ def forget_typed() -> None:
     with contextlib.suppress(ImportError, OSError, ValueError):
         import termios
 
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _keep_history() -> None:

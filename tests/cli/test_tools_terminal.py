@@ -199,21 +199,6 @@ def test_arguments_are_edited_in_the_editor_of_the_user(
     assert sent(mail) == ["eve none"]
 
 
-def test_an_editor_that_cannot_be_used_changes_nothing(
-    terminal: Open, mail: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VISUAL", "/nowhere/editor")
-    screen = chat(terminal)
-    screen.line(call(to="ada"))
-    screen.expect(PROMPT)
-    screen.line("e")
-    screen.expect("the editor '/nowhere/editor' cannot be used")
-    screen.expect("nothing is changed")
-    screen.expect(PROMPT)
-    screen.type("\x04")
-    screen.expect("waits for a decision")
-
-
 def test_long_arguments_are_shortened_and_shown_when_asked_for(terminal: Open) -> None:
     screen = chat(terminal)
     screen.line(call(to="ada", body="\n".join(f"line {number}" for number in range(30))))
@@ -275,15 +260,6 @@ def test_another_message_passes_it_over(terminal: Open, mail: Path) -> None:
     screen.line("/pending")
     screen.expect("nothing waits")
     assert sent(mail) == []
-
-
-def test_without_its_tool_it_is_said_that_it_cannot_run(terminal: Open, run: Open) -> None:
-    run("-m", "sim", "-n", "post", "--tool", "mail.py:send_mail", call(to="ada"))
-    screen = terminal("chat", "post", "-m", "sim")
-    screen.expect("it is not among the tools here, so it cannot run: --tool names it")
-    screen.expect(PROMPT)
-    screen.line("n")
-    screen.expect("The user has refused this call")
 
 
 def test_a_question_asked_once_is_decided_here(terminal: Open, mail: Path) -> None:
