@@ -83,8 +83,9 @@ class Bench:
         self._post(Raised(place, InvalidInput(_NEEDS_ASYNC)))
 
     def _post(self, news: News) -> None:
-        self._news.append(news)
-        self._wake()
+        if not self._is_gone(news.place):
+            self._news.append(news)
+            self._wake()
 
     def _report(self, place: int, message: str) -> None:
         self._post(Reported(place, str(message)))

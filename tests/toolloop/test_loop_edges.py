@@ -102,6 +102,7 @@ def test_a_source_that_fails_or_brings_what_cannot_run_fails_the_turn_and_no_mor
         {"stop_when": "enough"},
         {"on_error": "ignore"},
         {"approve": "never"},
+        {"approve": later},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -265,6 +266,24 @@ def test_a_loop_that_is_closed_in_the_middle_leaves_no_noise(recwarn: pytest.War
     assert [message.role for message in chat.messages] == ["user", "assistant"]
     assert asyncio.run(chat.send("on")).text == "done"
     assert not recwarn.list
+
+
+def test_what_a_tool_reports_after_its_end_is_kept_by_nobody() -> None:
+    contexts: list[ToolContext] = []
+
+    def look(context: ToolContext) -> str:
+        contexts.append(context)
+        return "x"
+
+    script = Script(calls("look", "look"), "done")
+    with Conversation(script.provider, tools=[look]) as chat:
+        assert not any(context.cancelled() for context in contexts)
+        chat.send("go")
+        assert all(context.cancelled() for context in contexts)
+        before = sys.getallocatedblocks()
+        for number in range(10_000):
+            contexts[0].report(f"still here {number}")
+        assert sys.getallocatedblocks() - before < 5_000
 
 
 # --- conversations within tools
