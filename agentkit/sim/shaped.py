@@ -30,16 +30,15 @@ _TOLD = re.compile(r"Answer with JSON alone\b[^\n]*\bthis JSON schema:\s*(?=\{)"
 
 
 def wanted(ask: Ask) -> Ask:
-    """The same request with the schema that its text holds; unchanged where there is none, or it is bound to one."""
-    if ask.shape is not None:
+    """The same request with the schema that its text holds, the last of several; one that it is bound to goes first."""
+    found = [_schema(said) for said in ask.messages]
+    shapes = [each[0] for each in found if each is not None]
+    if ask.shape is not None or not shapes:
         return ask
-    for place, said in enumerate(ask.messages):
-        found = _schema(said)
-        if found is not None:
-            shape, text = found
-            rest = evolve(said, text=text)
-            return evolve(ask, shape=shape, messages=(*ask.messages[:place], rest, *ask.messages[place + 1 :]))
-    return ask
+    messages = (
+        said if each is None else evolve(said, text=each[1]) for said, each in zip(ask.messages, found, strict=True)
+    )
+    return evolve(ask, shape=shapes[-1], messages=tuple(messages))
 
 
 def _schema(said: Said) -> tuple[Mapping[str, Any], str] | None:

@@ -51,6 +51,12 @@ def test_a_schema_in_words_is_followed() -> None:
         assert isinstance(TALLY.read(said(*messages)), list)
 
 
+def test_the_last_of_several_schemas_holds() -> None:
+    told = [f"{wanted(into).instructions}\n\nWell?" for into in (bool, list[int])]
+    text = said(user(told[0]), {"role": "assistant", "content": "true"}, user(told[1]))
+    assert isinstance(TALLY.read(text), list)
+
+
 def test_what_only_resembles_a_schema_in_words_is_talk() -> None:
     head = TALLY.instructions.partition("{")[0]
     for text in (head, head + "{", head + "{]", f"{head} [1]"):
