@@ -16,6 +16,8 @@ from agentkit.cli._talk import Talk
 from agentkit.usage import Outcome
 
 TAIL = 60
+LEGIBLE = 20
+"""Columns below which a description says nothing."""
 _COMMAND = re.compile(r"/([A-Za-z?][\w-]*)?(?:\s+(.*))?", re.DOTALL)
 
 
@@ -121,8 +123,11 @@ def _tools(talk: Talk, rest: str) -> int:
             "there are no tools here; agentkit chat --tool calculator brings one, agentkit chat -h lists more"
         )
     wide, said = (max(len(pair[at]) for pair in [(tool.name, word) for tool, word in words]) for at in (0, 1))
-    room = max(columns() - wide - said - 7, TAIL // 3)
-    lines = [f"  {tool.name:<{wide}}  {word:<{said}}  {one_line(tool.description, room)}" for tool, word in words]
+    room = columns() - wide - said - 7
+    lines = [
+        f"  {tool.name:<{wide}}  {word:<{said}}  {one_line(tool.description, room) if room >= LEGIBLE else ''}"
+        for tool, word in words
+    ]
     talk.screen.say("\n".join(line.rstrip() for line in lines))
     return _codes.OK
 
