@@ -7,7 +7,7 @@ from attrs import evolve
 from agentkit._engine.answering import answered
 from agentkit._engine.beginning import write
 from agentkit._engine.stage import Round, Stage, Verdict, begun
-from agentkit._engine.toolround import with_ids, worked
+from agentkit._engine.toolround import is_enough, with_ids, worked
 from agentkit._engine.wanting import Watch, apart, miscalled, misread, shortened, told, watched
 from agentkit.effects import Flow, Keep, Now, do
 from agentkit.errors import ContextOverflow
@@ -15,6 +15,7 @@ from agentkit.events import Correcting
 from agentkit.messages import Message, ToolCall
 from agentkit.store import Discarded, Replied
 from agentkit.tools import InvalidReply
+from agentkit.usage import Outcome
 
 
 def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
@@ -27,6 +28,8 @@ def acted(stage: Stage, at: Round) -> Flow[Verdict | None]:
     if stage.task.use.max_seconds is not None:
         stage.tally.began = yield from do(Now())
     calls, resumed = stage.state.open_calls(), stage.state.resumed
+    if resumed and is_enough(stage.task, stage.state):
+        return Verdict(Outcome.COMPLETE)
     while True:
         if calls:
             verdict = yield from _worked(stage, at, calls)

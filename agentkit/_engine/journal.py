@@ -75,6 +75,15 @@ class TurnState:
             answered.update(part.call_id for part in message.parts if isinstance(part, ToolResult))
         return ()
 
+    def last_results(self) -> list[tuple[ToolCall, ToolResult]]:
+        """The calls of the last reply with their results, as far as these are messages."""
+        results: dict[str, ToolResult] = {}
+        for message in reversed(self.messages):
+            if message.role == "assistant":
+                return [(call, results[call.id]) for call in message.tool_calls if call.id in results]
+            results.update((part.call_id, part) for part in message.parts if isinstance(part, ToolResult))
+        return []
+
     def undecided(self) -> tuple[ToolCall, ...]:
         """The open calls that wait for the user: nothing was decided, or they have begun since. As they would run."""
         waiting = (call for call in self.open_calls() if call.id not in self.decided or call.id in self.started)

@@ -61,12 +61,14 @@ def worked(stage: Stage, calls: Sequence[ToolCall], before: Sequence[Replied] = 
         raise shift.errors[0]
     if sort.asked:
         return Verdict(Outcome.AWAITING_APPROVAL)
-    return Verdict(Outcome.COMPLETE) if _is_enough(task, calls, shift.done) else None
+    return Verdict(Outcome.COMPLETE) if is_enough(task, state) else None
 
 
-def _is_enough(task: Task, calls: Sequence[ToolCall], done: Sequence[Done]) -> bool:
-    results = {each.call.id: each.result for each in done}
-    pairs = [(call, results[call.id]) for call in calls]
+def is_enough(task: Task, state: TurnState) -> bool:
+    """The turn has come to results, and these are all that was wanted: a tool says so, or the settings."""
+    pairs = state.last_results()
+    if not pairs or state.open_calls():
+        return False
     if any(_ends(task.callable.get(call.name), result) for call, result in pairs):
         return True
     return task.use.stop_when is not None and bool(task.use.stop_when(pairs))

@@ -21,11 +21,14 @@ from agentkit import (
     RetryPolicy,
     ServerError,
     TextDelta,
+    ToolCall,
+    ToolResult,
     assistant,
+    tool,
 )
 from agentkit.messages import user
 from agentkit.sim import Simulator
-from agentkit.store import Discarded, PartialReply, TurnStarted
+from agentkit.store import Discarded, PartialReply, Replied, ToolFinished, ToolStarted, TurnStarted
 from agentkit.stores.memory import MemoryStore
 from agentkit.testing._scripted import Cut
 
@@ -247,6 +250,47 @@ def test_a_process_that_died_in_the_middle_of_an_ask(runtime: str) -> None:
         assert len(provider.requests) == 1
 
     play(runtime, scenario)
+
+
+@pytest.mark.parametrize("results", [0, 1])
+def test_a_process_that_died_when_the_answer_was_there(runtime: str, results: int) -> None:
+    """The call was begun, or even done: nothing is asked again, and its arguments are the value."""
+
+    async def scenario(open_chat: Opener) -> None:
+        store = MemoryStore()
+        lease = store.acquire("c", "gone")
+        assert lease is not None
+        done = [ToolFinished("t", ToolResult("a1", "Received."))]
+        called = [TurnStarted("t", user("Plan"), "m"), Replied("t", assistant(given(DAY))), ToolStarted("t", "a1")]
+        store.append("c", [*called, *done[:results]], expect=0, lease=lease, durable=True)
+        store.release(lease)
+        provider = Able([], "call")
+        async with open_chat(provider, store=store, name="c") as chat:
+            assert await chat.ask("Plan", into=Plan, turn_id="t") == PLAN
+            assert roles(chat.messages) == "uat"
+        assert provider.requests == []
+
+    play(runtime, scenario)
+
+
+def test_an_answer_beside_a_call_that_waits(runtime: str) -> None:
+    def delete() -> str:
+        """Remove all."""
+        return "gone"
+
+    provider = Able([assistant(given(DAY), ToolCall("d1", "delete"))], "call")
+
+    async def scenario(open_chat: Opener) -> None:
+        async with open_chat(provider, tools=[tool(approve="ask")(delete)]) as chat:
+            with pytest.raises(IncompleteReply, match="is awaiting approval"):
+                await chat.ask("Plan", into=Plan, turn_id="t")
+            done = chat.pending[0].reject("No.")
+            if runtime != "blocking":
+                await done
+            assert await chat.ask("Plan", into=Plan, turn_id="t") == PLAN
+
+    play(runtime, scenario)
+    assert len(provider.requests) == 1
 
 
 def test_what_is_left_can_be_resumed_as_a_text(runtime: str) -> None:
