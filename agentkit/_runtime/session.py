@@ -165,7 +165,8 @@ class Session:
             self._version = self.store.append(
                 self.name, records, expect=self._version, lease=self._lease, durable=durable
             )
-            self._tried, self._last = None, records
+            self._last = records  # first: an interruption between the two must not have them written again
+            self._tried = None
         return self._version
 
     def _find_out(self, tried: list[Record]) -> None:
