@@ -35,23 +35,37 @@ _LONG = 8
 _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size_error|maximum context length"
     r"|exceeds (the |model's )?(available |maximum )?context"
-    r"|longer than the (model's )?context length|prompt is longer than the context"
+    r"|longer than the (model's context length|context length|maximum model length)|prompt is longer than the context"
     r"|max_(completion_)?tokens.{0,80}(too large|greater than max_model_len)|Trying to keep the first \d+ tokens"
-    r"|tokens to keep from the initial prompt|Context size has been exceeded|Requested token count exceeds",
+    r"|tokens to keep from the initial prompt|Context size has been exceeded|Requested token count exceeds"
+    r"|context length is only \d|exceeded max context length|Reached context length of \d|prompt (is )?too long"
+    r"|maximum prompt length is \d|Input is too long for|exceeds the maximum number of tokens"
+    r"|reduce the length of the (messages|input|prompt|completion)|`inputs` (tokens \+|must have less than)"
+    r"|tokens in the prompt cannot exceed \d|exceed the configured limit of \d+ tokens"
+    r"|too large for .{1,80}\. Max size: \d+ tokens",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
     r"(?:maximum context length (?:is|of) |maximum context length \(|model's context length \("
-    r"|available context size \(|context length of only |greater than max_model_len=)(\d{1,15})",
+    r"|available context size \(|context length (?:of|is) only |greater than max_model_len=|maximum model length of "
+    r"|Reached context length of |maximum prompt length is |too large for model with |tokens > "
+    r"|number of tokens allowed \(|max_new_tokens` must be <= |prompt cannot exceed |configured limit of |Max size: )"
+    r"(\d{1,15})",
     re.IGNORECASE,
 )
 # no counts of the prompt: "at least" of a server that stops counting, "characters", and the output that was asked for
 _USED = re.compile(
     r"(?:your request has |your prompt contains |messages resulted in |requested a total of "
-    r"|you requested |input length \(|the input \(|request \(|Trying to keep the first )"
-    r"(\d{1,15})(?!\d| characters| output)",
+    r"|you requested |input length \(|the input \(|request \(|Trying to keep the first |You passed |prompt \(length "
+    r"|Prompt contains |prompt is too long: |token count \(|request contains |Given: "
+    r"|cannot exceed \d{1,15} - received )(\d{1,15})(?!\d| characters| output)",
     re.IGNORECASE,
 )
+_PROMPT_OF_TOTAL = re.compile(
+    r"requested .{0,60}?(?:\(|: )(\d{1,15}) (?:in the messages|in the prompt|of text input|tokens from the input)",
+    re.IGNORECASE,
+)
+"""Where a server counts prompt and reply together, and says how much of it the prompt is."""
 _QUOTA = re.compile(r"insufficient_quota|quota|billing", re.IGNORECASE)
 _FOR_NOW = re.compile(r"rate.?limit|per (second|minute|hour)", re.IGNORECASE)
 _HTML = re.compile(r"\s*<(!doctype|html|head|body|h1|center)\b", re.IGNORECASE)
@@ -123,7 +137,7 @@ class Facts:
             type=_name(inner.get("type"), outer.get("type")),
             retry_after=_seconds(inner.get("retry_after")) or _seconds(outer.get("retry_after")),
             limit=_count(inner.get("n_ctx")) or _found(_LIMIT, words),
-            used=_count(inner.get("n_prompt_tokens")) or _found(_USED, words),
+            used=_count(inner.get("n_prompt_tokens")) or _found(_PROMPT_OF_TOTAL, words) or _found(_USED, words),
             used_up=used_up,
             request_id=_name(as_dict(outer.get("meta")).get("request_id")),
         )
