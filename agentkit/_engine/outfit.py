@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _MOST_ASKED = 3
 _MOST_COUNTED = 2
+_THOUGHTS = 4096
 _PATIENCE, _PAUSE = 10.0, 300.0
 """Seconds that a count may take, and for which none is asked for after one that failed."""
 
@@ -112,7 +114,7 @@ class Outfit:
         terms, must_plan = yield from self._informed(line, options, extra, desk)
         fitted = desk.fit(terms, history, (yield from self._told(line, options, terms, desk)) if must_plan else None)
         if fitted.plan is not None and fitted.plan.task is not None:
-            summary = yield from self._summary(line, fitted.plan.task, terms)
+            summary = yield from self._summary(line, options, fitted.plan.task, terms)
             if summary is not None:
                 fitted = desk.fit_again(evolve(terms, summary=summary), history)
         if fitted.plan is not None and fitted.plan.trimmed:
@@ -199,15 +201,15 @@ class Outfit:
             learnt.counts_from = now + _PAUSE
         return tokens
 
-    def _summary(self, line: Line, task: SummaryTask, terms: Terms) -> Flow[Summary | None]:
+    def _summary(self, line: Line, options: Options, task: SummaryTask, terms: Terms) -> Flow[Summary | None]:
         """What the model says of what is left out; a request that is no part of the conversation, but is paid for."""
-        aside = Builder(self.builder.turn_id)
-        request = ChatRequest(
-            model=line.model,
-            messages=task.messages,
-            options=Options(max_tokens=task.max_tokens),
-            stream=line.provider.capabilities(line.model).stream,
-        )
+        aside, can = Builder(self.builder.turn_id), line.provider.capabilities(line.model)
+        request = self._written(line, options, task.messages)
+        # tools and effort stand at the beginning of the prompt: without them none of it would be at hand
+        choice = "none" if request.tools and can.tool_choice else request.options.tool_choice
+        most = min(_room_for(task, terms), can.max_output or sys.maxsize)
+        asked = evolve(request.options, max_tokens=most, tool_choice=choice, stop=())
+        request = evolve(request, options=asked, prompted=(), shape=None)
         with suppress(AgentKitError):  # without a summary, the plan stands as it is
             yield from quiet(answer_to(line, request, aside))
         aside.end()
@@ -218,6 +220,13 @@ class Outfit:
         if summary is not None:
             yield from write(self.journal, [Summarized(summary.upto, summary.text)])
         return summary
+
+
+def _room_for(task: SummaryTask, terms: Terms) -> int:
+    """Tokens for a summary; a model that thinks has to come to its end first, as far as the window has room."""
+    if not any(message.reasoning for message in task.messages):
+        return task.max_tokens
+    return task.max_tokens + (_THOUGHTS if terms.whole is None else terms.reserve)
 
 
 def _most_of(options: Options, floor: int | None, window: int | None) -> int | None:
