@@ -10,6 +10,7 @@ from attrs import Attribute, field, frozen
 from agentkit._checks import whole
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
+from agentkit.tokens import TokenCounter
 
 PolicyName = Literal["drop_oldest", "summarize", "keep_first_and_last"]
 POLICIES: tuple[str, ...] = get_args(PolicyName)
@@ -44,6 +45,14 @@ def _policy(instance: object, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidInput(f"policy is one of {', '.join(POLICIES)}, or a function; not {value!r}")
 
 
+_COUNTS = ("kind", "margin", "base", "text", "message", "tools")
+
+
+def _counter(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and (isinstance(value, type) or not all(hasattr(value, name) for name in _COUNTS)):
+        raise InvalidInput(f"counter must be a TokenCounter, such as counter_from_file() makes, not {value!r:.80}")
+
+
 @frozen(kw_only=True)
 class ContextPolicy:
     """How much of a conversation goes into a request, and what is left out first. Left out is not lost: the journal
@@ -70,6 +79,8 @@ class ContextPolicy:
     """Before anything is left out, results of tools in earlier groups are cut to about so many tokens each."""
     summary_tokens: int = field(default=512, validator=whole(16, optional=False))
     """The most that a summary may come to."""
+    counter: TokenCounter | None = field(default=None, validator=_counter)
+    """What prompts are counted with; None is the counter of the model."""
 
     def __attrs_post_init__(self) -> None:
         if self.keep > self.trigger:

@@ -146,7 +146,7 @@ class Outfit:
         return () if forbidden or not can.tools else offered(self.task, can)
 
     def _counter(self, line: Line, can: Capabilities) -> TokenCounter:
-        counter = line.counters(line.provider.name, line.model)
+        counter = self.task.context.counter or line.counters(line.provider.name, line.model)
         if can.tools or not self.task.tools:
             return counter
         from agentkit._engine.worded import Worded

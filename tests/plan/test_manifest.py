@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 from agentkit.context import ContextPolicy, pin, pinned
+from agentkit.counters import PlainCounter
 from agentkit.errors import InvalidInput
 from agentkit.manifest import PORTIONS, Excluded, Manifest, Portion, Shortened, bar, legend
 from agentkit.messages import user
@@ -113,6 +114,8 @@ def test_a_pinned_message() -> None:
         ({"summary_tokens": 5}, "summary_tokens"),
         ({"summary_tokens": None}, "summary_tokens"),
         ({"shorten_tool_results": 0}, "shorten_tool_results"),
+        ({"counter": "tekken.json"}, "counter must be a TokenCounter, such as counter_from_file"),
+        ({"counter": PlainCounter}, "counter must be"),
     ],
 )
 def test_a_policy_is_checked(wrong: dict[str, Any], words: str) -> None:
