@@ -188,6 +188,19 @@ class Face:
         said = draft.so_far()
         return journal.messages if said is None else (*journal.history, said)
 
+    def search(self, words: str) -> tuple[int, ...]:
+        """The places in `messages` of those that hold all of these words, in any order and case.
+
+        What requests leave out is searched like the rest; so are thinking, calls and their results.
+
+        Raises:
+            InvalidInput: there are no words.
+        """
+        from agentkit._engine.search import found
+
+        _typed("words", words, str)
+        return found(self.messages, words)
+
     @property
     def usage(self) -> Usage:
         """What all turns cost together."""
