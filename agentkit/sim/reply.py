@@ -11,7 +11,7 @@ from agentkit.sim.chatter import chat, lead
 from agentkit.sim.habits import HABITS, Whim
 from agentkit.sim.in_words import written
 from agentkit.sim.plan import THOUGHT, CallOrder, Count, Plan, Say, Write
-from agentkit.sim.shaped import answered
+from agentkit.sim.shaped import answered, rest_of
 from agentkit.sim.talk import Ask, Call, Reply, Said
 from agentkit.sim.text import MAX_WORDS, digest, prose
 from agentkit.sim.thread import Thread
@@ -85,6 +85,9 @@ class Composer:
                 return whole.text, len(whole.text) - len(rest)
         if whole.calls:
             return whole.text, len(whole.text)
+        end = rest_of(said)
+        if end is not None:
+            return said + end, len(said)
         words = max(len(whole.text.split()) - len(said.split()), 12)
         return said + _before(_joint(said, prose(words, self.seed, "further", said)), self.ask.stop), len(said)
 

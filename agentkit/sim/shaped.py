@@ -26,6 +26,7 @@ from agentkit.sim.talk import Ask, Said
 from agentkit.sim.text import prose
 from agentkit.sim.wire import as_object
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TOLD = re.compile(r"Answer with JSON alone\b[^\n]*\bthis JSON schema:\s*(?=\{)")
 
 
@@ -91,3 +92,26 @@ def how_of(found: re.Match[str]) -> str:
 def answered(document: str, how: str) -> str:
     """The document as it is written, or as it should not be."""
     return _ANSWERS[how](document) if how else document
+
+
+def rest_of(begun: str) -> str | None:
+    """The shortest end of a JSON document that somebody else has begun; None where it is none."""
+    outside, quote, _ = _STRING.sub("", begun).partition('"')
+    if outside.lstrip()[:1] not in ("{", "["):
+        return None
+    open_ones: list[str] = []
+    for sign in outside:
+        if sign in "{[":
+            open_ones.append("}" if sign == "{" else "]")
+        elif open_ones and sign == open_ones[-1]:
+            _ = open_ones.pop()
+    ends = (f"{quote}{filler}{''.join(reversed(open_ones))}" for filler in ("", "null", ": null", '"more": null'))
+    return next((end for end in ends if _is_json(begun + end)), None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from asked_bench import Plan
 from agentkit import Conversation
 from agentkit.sim import Simulator
 
-QUESTION = "Plan my morning"
+QUESTION = "Plan my Monday"
 
 
 def tide(place: str) -> str:

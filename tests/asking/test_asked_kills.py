@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asked_bench import Plan, roles
@@ -16,7 +17,7 @@ from agentkit import Conversation
 from agentkit.sim import Simulator
 
 KILLED = str(Path(__file__).parent / "asked_killed.py")
-PLACES = (0, 3, 13, 16, 26)
+PLACES = (0, 3, 13, 16, 30)
 """After so many events: in the reply that is no JSON, about the correction, and in the value."""
 
 
@@ -41,12 +42,27 @@ def test_a_killed_ask_comes_to_its_value(tmp_path: Path, way: str) -> None:
     assert {type(value) for value in values} == {Plan}
 
 
-def killed_after(place: int, store: str, way: str) -> None:
+@pytest.mark.slow
+@pytest.mark.no_cover
+def test_an_ask_that_ctrl_c_ends_keeps_what_came(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/c.db"
+    killed_after(17, store, "native", signal.SIGINT)
+    chat, simulator = opened(store, "native", 0.0)
+    with chat:
+        assert chat.messages[-1].interrupted
+        assert chat.messages[-1].text.startswith("{")
+        assert isinstance(chat.ask(QUESTION, into=Plan, turn_id="t"), Plan)
+        assert roles(chat.messages) == "ua"
+        assert simulator.received <= 2
+
+
+def killed_after(place: int, store: str, way: str, how: int = signal.SIGKILL) -> None:
     """Let a process ask until it has said so much."""
     command = [sys.executable, KILLED, store, way, "0.02"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+    quiet: Any = subprocess.DEVNULL if how == signal.SIGINT else None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=quiet, text=True, encoding="utf-8") as process:
         assert process.stdout is not None
         for heard, _ in enumerate(process.stdout):
             if heard == place:
                 break
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, how)

@@ -9,6 +9,7 @@ import pytest
 
 from agentkit.sim import Simulator
 from agentkit.sim.script import parse
+from agentkit.sim.shaped import rest_of
 from agentkit.structured import InvalidReply, wanted
 
 
@@ -128,3 +129,27 @@ def test_where_a_call_is_demanded_the_answer_is_given_last() -> None:
     assert called(user("call tides"), names=["tides", "answer"]) == "tides"
     assert called(user("call tides"), *done, names=["tides", "answer"]) == "answer"
     assert called(user("Hello"), *done, names=["tides", "height"]) == "tides"
+
+
+@pytest.mark.parametrize(
+    ("begun", "whole"),
+    [
+        ('{"a": 1', {"a": 1}),
+        ('{"a": [1, {"b": "x', {"a": [1, {"b": "x"}]}),
+        ('[[1], {"a"', [[1], {"a": None}]),
+        ('{"a": 1, ', {"a": 1, "more": None}),
+        ('["}", [', ["}", []]),
+        ('{"a":', {"a": None}),
+    ],
+)
+def test_a_document_of_somebody_else_is_brought_to_its_end(begun: str, whole: object) -> None:
+    rest = rest_of(begun)
+    assert rest is not None
+    assert json.loads(begun + rest) == whole
+    text = said(user("Hello"), {"role": "assistant", "content": begun})
+    assert json.loads(begun + text) == whole
+
+
+@pytest.mark.parametrize("begun", ["", "Once upon", '"a', '{"a" "b', "{]"])
+def test_what_is_no_document_is_gone_on_with_in_words(begun: str) -> None:
+    assert rest_of(begun) is None
