@@ -18,7 +18,7 @@ from agentkit.events import ReasoningDelta, TextDelta
 from agentkit.provider import CallDelta, Chunk, Fault, ResponseHead
 from agentkit.providers._errors import BODY_CHARS, ErrorReader
 from agentkit.providers._json import Constant, as_dict, dumps, loads
-from agentkit.providers._openai_values import Broken, Reader, said_first
+from agentkit.providers._openai_values import REPLACED, Broken, Reader, said_first
 from agentkit.providers._sse import BOM, EventStream, Frame, Item, Stray, TooLong, decoded
 from agentkit.usage import FinishReason
 
@@ -68,11 +68,15 @@ class _Template:
                 text, end = _scan(data, self._start)
             except ValueError:
                 return None
-            # halves of characters are not printable: they are joined by the reader
-            if end == len(data) - self._rest and text and (text.isascii() or text.isprintable()):
+            # what may be a piece of a character is left to the reader: halves of pairs are not printable
+            if end == len(data) - self._rest and text and (text.isascii() or _is_whole(text)):
                 self.used = True
                 return self._kind(text)
         return None
+
+
+def _is_whole(text: str) -> bool:
+    return text.isprintable() and text[-1] != REPLACED
 
 
 class ChatDecoder:

@@ -20,6 +20,10 @@ Said = tuple[str, str]
 _MOST_TOKENS = 1 << 53
 _DETAILS = ("id", "model", "system_fingerprint")
 _HELD = range(0xD800, 0xDC00)
+REPLACED = "\ufffd"
+_MOST_BROKEN = 3
+"""Signs that a server makes of the bytes of one character that is not whole."""
+_WORDS = ("text", "reasoning")
 
 
 class Broken(Exception):
@@ -27,7 +31,10 @@ class Broken(Exception):
 
 
 class _Halves:
-    """Joins characters that a server cut into two surrogate escapes, one in each of two values."""
+    """Joins characters that a server cut into two surrogate escapes, one in each of two values.
+
+    Of a character that a limit of tokens has cut, a server shows U+FFFD: no more than that is kept back.
+    """
 
     __slots__ = ("_held", "replaced")
 
@@ -43,20 +50,26 @@ class _Halves:
         if text.isascii() and not self._held:
             return text
         text = self._held.pop(channel, "") + text
+        end = len(text)
         if text and ord(text[-1]) in _HELD:
-            self._held[channel] = text[-1]
-            text = text[:-1]
-        return self._encodable(text)
+            end -= 1
+        elif channel in _WORDS:
+            while end > max(0, len(text) - _MOST_BROKEN) and text[end - 1] == REPLACED:
+                end -= 1
+        if end < len(text):
+            self._held[channel] = text[end:]
+        return self._encodable(text[:end])
 
-    def rest(self) -> Iterator[tuple[str | int, str]]:
-        """What never found its other half."""
+    def rest(self, *, cut: bool) -> Iterator[tuple[str | int, str]]:
+        """What never found its other half; of a reply that was `cut` only what is no text."""
         for channel, text in self._held.items():
-            yield channel, self._encodable(text)
+            if not cut or channel not in _WORDS:
+                yield channel, self._encodable(text)
         self._held.clear()
 
     def _encodable(self, text: str) -> str:
         clean = encodable(text)
-        self.replaced |= clean.count("\ufffd") > text.count("\ufffd")
+        self.replaced |= clean.count(REPLACED) > text.count(REPLACED)
         return clean
 
 
@@ -164,7 +177,8 @@ class Reader:
 
     def end(self, out: list[Chunk], *, whole: bool) -> None:
         """Add what can only be said at the end; `Finish` only where the answer is whole."""
-        for channel, text in self.halves.rest():
+        reason = self._reason()
+        for channel, text in self.halves.rest(cut=whole and reason is FinishReason.LENGTH):
             out.append(_piece(channel, text))
         if self.halves.replaced:
             self.notice("half a surrogate pair came alone and was replaced by U+FFFD", out)
@@ -176,7 +190,7 @@ class Reader:
         if self._usage is not None:
             out.append(UsageReport(self._usage))
         if whole:
-            out.append(Finish(self._reason(), self.finish))
+            out.append(Finish(reason, self.finish))
 
     def notice(self, text: str, out: list[Chunk]) -> None:
         """Say it once per answer."""

@@ -178,8 +178,20 @@ def test_a_half_alone_is_replaced_and_reported(frames: list[Any], text: str) -> 
 
 
 def test_a_replacement_character_of_the_model_is_no_news() -> None:
-    assert read(delta(content="a\ufffd"), STOP)[:1] == [TextDelta("a\ufffd")]
-    assert not any(isinstance(chunk, Notice) for chunk in read(delta(content="a\ufffd"), STOP))
+    for frames in ([delta(content="a\ufffd")], [delta(content="a"), *(delta(content="\ufffd") for _ in range(5))]):
+        chunks = read(*frames, delta(content="b\ufffd"), STOP)
+        assert summary(chunks)["text"] == "a" + "\ufffd" * (1 if len(frames) == 1 else 5) + "b\ufffd"
+        assert not any(isinstance(chunk, Notice) for chunk in chunks)
+
+
+@pytest.mark.parametrize("end", ["\ufffd", "\ufffd\ufffd\ufffd", HIGH])
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_character_that_a_limit_has_cut_is_left_to_what_follows(end: str, size: int) -> None:
+    said = f"The drink is called caf{end}"
+    frames = [delta(content=said[at : at + size]) for at in range(0, len(said), size)]
+    assert summary(read(*frames, delta("length")))["text"] == "The drink is called caf"
+    thought = [delta(reasoning=said[at : at + size]) for at in range(0, len(said), size)]
+    assert summary(read(*thought, delta("length")))["reasoning"] == "The drink is called caf"
 
 
 def test_halves_in_reasoning_and_arguments() -> None:
