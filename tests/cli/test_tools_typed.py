@@ -68,7 +68,10 @@ def test_edited_in_a_line(typed: Run) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the editor is a script of the shell")
 def test_edited_in_an_editor(typed: Run, mail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = mail / "editor"
-    editor.write_text('#!/bin/sh\nif [ -e once ]; then echo \'{"to": "eve"}\' > $1; else echo { > $1; touch once; fi\n')
+    editor.write_text(
+        '#!/bin/sh\nif [ -e once ]; then echo \'{"to": "eve"}\' > $1; else echo { > $1; touch once; fi\n',
+        encoding="utf-8",
+    )
     editor.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(editor))
     assert "sent to eve" in typed([*ASK, call(to="ada")], "edit", "", "y").out

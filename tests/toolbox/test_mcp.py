@@ -314,7 +314,7 @@ def test_a_server_that_hangs_at_its_start() -> None:
 STUBBORN = """
 import os, pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-pathlib.Path(sys.argv[1]).write_text(str(os.getpid()) + ".")
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()) + ".", encoding="utf-8")
 time.sleep(1000)
 """
 
@@ -324,11 +324,11 @@ def test_a_server_that_neither_starts_nor_ends_is_killed(tmp_path: Path) -> None
     source = MCP.stdio(sys.executable, "-c", STUBBORN, str(mark))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(source.tools)
-        assert until(lambda: mark.exists() and mark.read_text().endswith("."))
+        assert until(lambda: mark.exists() and mark.read_text(encoding="utf-8").endswith("."))
         source.close()
         with pytest.raises(ConnectError, match="closed before it answered"):
             waiting.result(PATIENCE)
-    assert not is_running(int(mark.read_text()[:-1]))
+    assert not is_running(int(mark.read_text(encoding="utf-8")[:-1]))
 
 
 def test_nobody_waits_for_the_start(tmp_path: Path) -> None:
