@@ -55,5 +55,16 @@ def one_of(words: tuple[str, ...], *, or_function: bool = False) -> Any:
 
 def function(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A function, or None."""
-    if value is not None and not callable(value):
-        raise InvalidInput(f"{attribute.name} must be a function, not {shown(value)}")
+    plain_function(attribute.name, value)
+
+
+def plain_function(name: str, value: object) -> None:
+    """A function that answers at once, or None: nobody would await what an async one returns."""
+    if value is None:
+        return
+    if not callable(value):
+        raise InvalidInput(f"{name} must be a function, not {shown(value)}")
+    from inspect import iscoroutinefunction
+
+    if iscoroutinefunction(value) or iscoroutinefunction(type(value).__call__):
+        raise InvalidInput(f"{name} must be a plain function, not an async one: {shown(value)}")

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agentkit._checks import plain_function
 from agentkit._engine.journal import Journal
 from agentkit._engine.writing import Ask, Order, Running, Wanted, Work
 from agentkit._runtime.keeper import KEEPER
 from agentkit._runtime.session import holder_of
 from agentkit._runtime.writer_file import PageFile
 from agentkit._runtime.writer_order import order_for
-from agentkit.errors import InvalidInput, StoreError
+from agentkit.errors import StoreError
 from agentkit.events import Event, Reply, TextDelta
 from agentkit.store import Store
 from agentkit.usage import Outcome
@@ -171,8 +172,7 @@ def writer_for(
     Raises:
         InvalidInput: an argument is wrong, or the file cannot be written.
     """
-    if on_progress is not None and not callable(on_progress):  # pyright: ignore[reportUnnecessaryComparison]
-        raise InvalidInput(f"on_progress must be a function, not {on_progress!r:.80}")
+    plain_function("on_progress", on_progress)
     return Writer(order_for(journal(), wanted), journal, store, name, on_progress)
 
 

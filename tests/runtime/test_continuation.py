@@ -381,6 +381,13 @@ def test_a_tool_call_that_stays_cut_is_no_part_of_the_history(runtime: str, simu
 # --- settings
 
 
+async def answers_later(_: object) -> None: ...
+
+
+class AnswersLater:
+    async def __call__(self, _: object) -> None: ...
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -394,6 +401,8 @@ def test_a_tool_call_that_stays_cut_is_no_part_of_the_history(runtime: str, simu
         {"prompt": ""},
         {"prompt": 3},
         {"on_progress": "loud"},
+        {"on_progress": answers_later},
+        {"on_progress": AnswersLater()},
         {"delay": -1},
         {"delay": (2, 1)},
         {"delay": (1, 2, 3)},

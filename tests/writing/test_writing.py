@@ -381,6 +381,9 @@ def test_a_file_that_somebody_else_writes_to_meanwhile_is_left_alone(runtime: st
     play(runtime, scenario)
 
 
+async def later(_: object) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -400,6 +403,7 @@ def test_a_file_that_somebody_else_writes_to_meanwhile_is_left_alone(runtime: st
         ({"into": "/tmp"}, "cannot write to '/tmp'"),
         ({"into": "x.md", "words": 10**15}, "no room"),
         ({"on_progress": "print"}, "on_progress must be"),
+        ({"on_progress": later}, "on_progress must be a plain function, not an async one"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_asked(
