@@ -117,11 +117,17 @@ def _url(instance: object, attribute: object, value: str) -> None:
         )
 
 
+def _without_keys(url: str) -> str:
+    """The address without a name and a password, and without what stands behind the question mark."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
 @frozen
 class Address:
     """A server that is running somewhere: streamable HTTP, or the older way with a stream of events."""
 
-    url: str = field(validator=_url, repr=lambda url: repr(url.rpartition("@")[2]))
+    url: str = field(validator=_url, repr=lambda url: repr(_without_keys(url)))
     headers: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property

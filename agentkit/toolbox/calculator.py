@@ -13,7 +13,6 @@ from agentkit.tools import AnyTool, tool
 Number: TypeAlias = int | float
 
 _LONGEST = 1000
-_DEEPEST = 50
 _MOST_BITS = 4096
 _MOST_DIGITS = 1000
 """Rounding to more places would take as long as there are places."""
@@ -67,25 +66,26 @@ def calculate(
         tree = ast.parse(expression.strip().replace("^", "**"), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise InvalidInput("this is no arithmetic expression") from None
-    return _value(tree.body, 0)
+    try:
+        return _value(tree.body)
+    except RecursionError:
+        raise InvalidInput("the expression is nested too deeply") from None
 
 
-def _value(node: ast.expr, depth: int) -> Number:
-    if depth > _DEEPEST:
-        raise InvalidInput("the expression is nested too deeply")
+def _value(node: ast.expr) -> Number:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return _bounded(value)
         case ast.Name(id=name) if name in _NAMES:
             return _NAMES[name]
         case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _UNARY:
-            return _bounded(_UNARY[type(sign)](_value(operand, depth + 1)))
+            return _bounded(_UNARY[type(sign)](_value(operand)))
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            return _power(_value(left, depth + 1), _value(right, depth + 1))
+            return _power(_value(left), _value(right))
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
-            return _bounded(_BINARY[type(sign)](_value(left, depth + 1), _value(right, depth + 1)))
+            return _bounded(_BINARY[type(sign)](_value(left), _value(right)))
         case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in _FUNCTIONS:
-            return _bounded(_called(name, [_value(each, depth + 1) for each in given]))
+            return _bounded(_called(name, [_value(each) for each in given]))
         case _:
             raise InvalidInput(f"{ast.unparse(node)[:80]!r} is no part of arithmetic")
 
@@ -107,6 +107,8 @@ def _power(base: Number, exponent: Number) -> Number:
 def _bounded(value: Any) -> Number:
     if not isinstance(value, int | float):
         raise InvalidInput("the result is no real number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput("the result is too large, or is no number")
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise _too_large()
     return value

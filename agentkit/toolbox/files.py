@@ -62,7 +62,7 @@ class Files:
             raise InvalidInput(f"there is no file {path!r} that can be read") from None
         if b"\0" in data:
             raise InvalidInput(f"{path!r} is no text file")
-        return data.decode(errors="replace")
+        return data.decode("utf-8-sig", errors="replace")
 
     def _names(self, place: Path) -> Iterator[str]:
         with os.scandir(place) as entries:
@@ -84,7 +84,10 @@ class Files:
         """The true place of a path; refuses all that is not below the folder."""
         parts = PurePosixPath(path).parts
         if path.startswith("/") or any(_is_refused(part) for part in parts):
-            raise InvalidInput(f"{path!r} is no path from here: names with / between them, and no .. among them")
+            raise InvalidInput(
+                f"{path!r} is no path from here: names with / between them, no .. among them, and none that has a "
+                r"meaning of its own on Windows, such as those with \ : * ? or AUX"
+            )
         place = _true_place(self.root.joinpath(*parts))
         if place is None:
             raise InvalidInput(f"there is no {path!r}")
@@ -97,10 +100,10 @@ class Files:
 
 
 def _true_place(path: Path) -> Path | None:
-    """Where a path leads, links included; None where it leads nowhere, as links in a circle do."""
+    """Where a path leads, links included; None where it leads nowhere, as links in a circle and half characters do."""
     try:
         return path.resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         return None
 
 

@@ -8,6 +8,7 @@ Proxies are passed by, because one would resolve the name itself.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Protocol
@@ -22,6 +23,7 @@ from agentkit.tools import AnyTool, tool
 _MOST_BYTES = 1 << 20
 _MOST_REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TIMEOUTS = Timeouts(connect=10, first_byte=20, idle=20, total=50)
 _ACCEPTED = "text/html, text/*;q=0.9, application/json;q=0.9, application/xml;q=0.9, */*;q=0.1"
@@ -85,9 +87,10 @@ def _resolve(host: str, port: int) -> list[str]:
 
 def _hosts(value: Iterable[str]) -> tuple[str, ...]:
     made = tuple(host.lower().rstrip(".") for host in ([value] if isinstance(value, str) else value))
-    wrong = next((host for host in made if not host or "/" in host or ":" in host or host.strip("*.") == ""), None)
+    wrong = next((host for host in made if not _HOST.fullmatch(host)), None)
     if wrong is not None or not made:
-        raise InvalidInput(f"allow names hosts, such as example.org or *.example.org, not {wrong!r}")
+        said = "and not none" if wrong is None else f"not {wrong!r}"
+        raise InvalidInput(f"allow names hosts, such as example.org or *.example.org, {said}")
     return made
 
 
@@ -114,7 +117,7 @@ class Web:
             where = found.headers.get("location")
             if found.status not in _REDIRECTS or where is None:
                 return self._text(found)
-            url = urljoin(url, where)
+            url = _joined(url, where)
         raise InvalidInput(f"more than {_MOST_REDIRECTS} redirects")
 
     def _target(self, url: str) -> Target:
@@ -161,6 +164,13 @@ def _split(url: str) -> tuple[SplitResult, int]:
     return parts, port
 
 
+def _joined(url: str, where: str) -> str:
+    try:
+        return urljoin(url, where)
+    except ValueError:
+        raise InvalidInput("the server redirects to what is no address") from None
+
+
 def _matches(host: str, allowed: str) -> bool:
     return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
 
@@ -173,7 +183,7 @@ def _is_public(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1] or _translated(found)
-        if inner is not None and not _is_public(str(inner)):
+        if found.is_site_local or (inner is not None and not _is_public(str(inner))):
             return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
@@ -189,5 +199,5 @@ def _decoded(body: bytes, more: str) -> str:
     name = more.partition("charset=")[2].partition(";")[0].strip("\"' ") or "utf-8"
     try:
         return body.decode(name, errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # some encodings of Python are none of texts on the web
         return body.decode(errors="replace")

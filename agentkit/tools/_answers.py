@@ -18,7 +18,7 @@ from agentkit.tools._define import define
 from agentkit.tools._errors import InvalidArguments
 from agentkit.tools._given import fit_name
 from agentkit.tools._results import explain, limited, text_of
-from agentkit.tools._tool import BoundCall, Tool
+from agentkit.tools._tool import BoundCall, Tool, check_bound
 
 AnyTool: TypeAlias = Tool[..., Any]
 _MOST_NAMES = 50
@@ -47,7 +47,7 @@ def gather(given: Iterable[AnyTool | ToolSource | Callable[..., Any]]) -> dict[s
     """All tools by name: of functions, tools and sources. Where two share one, those of named sources get a prefix.
 
     Raises:
-        InvalidInput: something among them is no tool, or two have one name.
+        InvalidInput: something among them is no tool, or a method without its instance; or two have one name.
     """
     found = [pair for item in given for pair in _tools_of(item)]
     count = Counter(one.name for one, _ in found)
@@ -57,6 +57,7 @@ def gather(given: Iterable[AnyTool | ToolSource | Callable[..., Any]]) -> dict[s
             raise InvalidInput(
                 f"two tools have the name {one.name!r}; give one another name with tool(name=...), or name its source"
             )
+        check_bound(one)
         made[one.name] = one
     return made
 

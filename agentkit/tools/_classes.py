@@ -154,7 +154,7 @@ def about(kind: Any) -> str:
 
 
 def parameters_of(function: Callable[..., Any], where: str, *, skip: int = 0) -> list[Member]:
-    """The parameters of whatever can be called, without the first few.
+    """The parameters of whatever can be called, without the first few, and without those that a partial fills.
 
     Raises:
         InvalidInput: they cannot be given by name, have no hints, or are not known.
@@ -164,7 +164,8 @@ def parameters_of(function: Callable[..., Any], where: str, *, skip: int = 0) ->
     except (TypeError, ValueError):
         raise InvalidInput(f"{where}: its parameters are not known; wrap it in a function of yours") from None
     hints = hints_of(_annotated(function), where)
-    taken = [*signature.parameters.values()][skip:]
+    filled: Mapping[str, Any] = function.keywords if isinstance(function, functools.partial) else {}
+    taken = [each for each in [*signature.parameters.values()][skip:] if each.name not in filled]
     return [_parameter(each, hints, f"{where}, parameter {each.name!r}") for each in taken]
 
 
@@ -182,6 +183,8 @@ def _parameter(given: inspect.Parameter, hints: Mapping[str, Any], where: str) -
         raise InvalidInput(f"{where}: a model fills parameters by name; take a list or a dict in place of {given}")
     if given.kind is given.POSITIONAL_ONLY:
         raise InvalidInput(f"{where}: a model fills parameters by name; take the / out of the signature")
+    if given.name == "cls" and "cls" not in hints:
+        raise InvalidInput(f"{where}: make a tool of the bound class method instead, as in tool(Thing.method)")
     required = given.default is given.empty
     hint = _hint(hints.get(given.name), where)
     return Member(given.name, hint, required, UNKNOWN if required else given.default, "parameter")

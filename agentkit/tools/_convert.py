@@ -61,8 +61,8 @@ class _Reader:
     def __init__(self, definitions: Definitions) -> None:
         self.problems: list[Problem] = []
         self._definitions = definitions
-        self._tried: dict[tuple[int, int], Attempt] = {}
-        """By value and option: a value in choices within choices would be tried ever more often."""
+        self._tried: dict[tuple[str, int, int], Attempt] = {}
+        """By place, value and option: a value in choices within choices would be tried ever more often."""
 
     def read(self, shape: Shape, value: Any, path: str) -> Any:  # noqa: C901 - one arm for each shape
         match shape:
@@ -169,7 +169,7 @@ class _Reader:
         return WRONG
 
     def _try(self, option: Shape, value: Any, path: str) -> Attempt:
-        key = id(value), id(option)
+        key = path, id(value), id(option)
         if key not in self._tried:
             kept, self.problems = self.problems, []
             made = self.read(option, value, path)

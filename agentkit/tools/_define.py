@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, overload
+from types import UnionType
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, overload
 
 from agentkit.errors import InvalidInput
 from agentkit.tools import _classes
@@ -53,7 +54,7 @@ def define(
     """The tool that a function or a class makes, with these settings."""
     if isinstance(made, Tool) or not callable(made):
         raise InvalidInput(f"a tool is made of a function or a class, not of {made!r:.80}")
-    name = name or str(getattr(made, "__name__", type(made).__name__))
+    name = name or _named(made)
     runs = _code(made)
     if inspect.isgeneratorfunction(runs) or inspect.isasyncgenfunction(runs):
         raise InvalidInput(f"{name}(): a generator is no tool; return a list")
@@ -70,6 +71,14 @@ def define(
         **settings,
     )
     return made_of.strictly() if strict else made_of
+
+
+def _named(made: Any) -> str:
+    """Its own name; a partial without one has that of its function."""
+    name: object = getattr(made, "__name__", None)
+    if name is None and isinstance(made, functools.partial):
+        return _named(made.func)  # pyright: ignore[reportUnknownMemberType]
+    return type(made).__name__ if name is None else str(name)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _code(made: Any) -> Any:
@@ -89,13 +98,13 @@ def _about(made: Any, runs: Any) -> str:
 
 def _of_function(made: Any, runs: Any, name: str) -> tuple[Outline, str | None]:
     where, reader = f"{name}()", HintReader()
-    context, members = _parted(_classes.parameters_of(made, where, skip=int(_is_unbound(made))))
+    context, members = _parted(_classes.parameters_of(made, where, skip=int(_is_unbound(made))), where)
     return Outline(reader.record(name, members, where, _about(made, runs)), reader.definitions), context
 
 
 def _of_class(made: type, runs: Any, name: str) -> tuple[Outline, str | None]:
     where, reader = f"{name}()", HintReader()
-    context, more = _parted([] if runs is None else _classes.parameters_of(runs, where, skip=1))
+    context, more = _parted([] if runs is None else _classes.parameters_of(runs, where, skip=1), where)
     if more:
         raise InvalidInput(f"{where}: the fields are the arguments, so __call__ takes none but a ToolContext")
     root = reader.read(made, where)
@@ -104,10 +113,19 @@ def _of_class(made: type, runs: Any, name: str) -> tuple[Outline, str | None]:
     return Outline(root, reader.definitions), context
 
 
-def _parted(members: list[_classes.Member]) -> tuple[str | None, list[_classes.Member]]:
+def _parted(members: list[_classes.Member], where: str) -> tuple[str | None, list[_classes.Member]]:
     """The name of the parameter that takes the context, and the others."""
-    taking = [member.name for member in members if member.hint is ToolContext]
-    return next(iter(taking), None), [member for member in members if member.hint is not ToolContext]
+    taking = [member.name for member in members if _is_context(member.hint)]
+    if len(taking) > 1:
+        raise InvalidInput(f"{where}: one parameter takes the ToolContext, not {len(taking)}: {', '.join(taking)}")
+    return next(iter(taking), None), [member for member in members if not _is_context(member.hint)]
+
+
+def _is_context(hint: Any) -> bool:
+    """Also where the hint says more than that, or that there may be none."""
+    return hint is ToolContext or (
+        get_origin(hint) in (Annotated, Union, UnionType) and any(map(_is_context, get_args(hint)))
+    )
 
 
 def _is_unbound(made: Any) -> bool:

@@ -26,8 +26,10 @@ _MORE = "..."
 _DEEPEST = 50
 _MOST_VALUES = 100_000
 _LONGEST_ERROR = 500
+_MOST_READ = 20_000
+"""Of what an exception says: the rest would be left out anyway."""
 
-_SECRET = r"(?:api|access|secret|private)[-_ ]?key|secret|passwo?r?d|\w+[-_]token|token(?=\s*=)|authorization"  # noqa: S105
+_SECRET = r"(?:api|access|secret|private)[-_ ]?key|secret|passwo?r?d|(?<=\w)[-_]token|token(?=\s*=)|authorization"  # noqa: S105
 _HIDING: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)[^\s/?#@]+@"), f"{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE), rf"\1 {HIDDEN}"),
@@ -66,7 +68,7 @@ def limited(text: str, most: int) -> str:
 def explain(error: BaseException) -> str:
     """An exception as one line for the model: what happened, without keys, and without the folders of this machine."""
     name = type(error).__name__
-    said = " ".join(cleaned(_message(error)).split())
+    said = " ".join(cleaned(limited(_message(error), _MOST_READ)).split())
     return limited(f"{name}: {said}" if said else name, _LONGEST_ERROR).replace("\n", " ")
 
 

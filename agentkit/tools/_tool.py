@@ -110,13 +110,22 @@ class Tool(Generic[P, R]):
         Raises:
             InvalidArguments: they do not fit; the message tells the model what to mend.
         """
-        if self._unbound:
-            raise InvalidInput(f"{self.name} is a method: take it from an instance, as in tools=[thing.{self.name}]")
+        check_bound(self)
         outline = strict_outline(self._outline) if self.strict else self._outline
         made, problems = convert(outline, dict(arguments))
         if problems:
             raise InvalidArguments(self.name, problems)
         return BoundCall(self, made, self._context)
+
+
+def check_bound(tool: Tool[..., Any]) -> None:
+    """A method needs its instance.
+
+    Raises:
+        InvalidInput: it is there as its class has it.
+    """
+    if tool._unbound:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
+        raise InvalidInput(f"{tool.name} is a method: take it from an instance, as in tools=[thing.{tool.name}]")
 
 
 @frozen

@@ -155,9 +155,13 @@ def test_async_functions() -> None:
         async def __call__(self, it: int) -> int:
             return it + 1
 
-    for made in (tool(look), tool(functools.partial(look, it=3)), tool(Looks())):
-        assert made.is_async == (not isinstance(made.function, functools.partial) or True)
-        assert asyncio.run(made.bind({"it": 1}).run()) == 2
+    for made, arguments in (
+        (tool(look), {"it": 1}),
+        (tool(functools.partial(look, it=1)), {}),
+        (tool(Looks()), {"it": 1}),
+    ):
+        assert made.is_async
+        assert asyncio.run(made.bind(arguments).run()) == 2
 
 
 class Box:
@@ -221,15 +225,20 @@ def test_an_object_that_can_be_called() -> None:
     assert made.bind({"at": 0}).run() == "a"
 
 
-def test_a_partial_needs_a_name_and_keeps_its_docstring() -> None:
+def test_a_partial_keeps_name_and_docstring_and_what_it_fills_to_itself() -> None:
     def add(a: int, b: int) -> int:
         """Add."""
         return a + b
 
-    made = tool(name="add_five")(functools.partial(add, b=5))
+    made = tool(functools.partial(add, b=5))
+    assert (made.name, made.description) == ("add", "Add.")
+    assert list(made.parameters["properties"]) == ["a"]
     assert made.bind({"a": 1}).run() == 6
-    assert made.bind({"a": 1, "b": 1}).run() == 2
-    assert made.description == "Add."
+    with pytest.raises(InvalidArguments, match="there is nothing of this name; the names are: a"):
+        made.bind({"a": 1, "b": 1})
+    named = functools.partial(add, 5)
+    named.__name__ = "add_five"  # type: ignore[attr-defined]
+    assert (tool(named).name, tool(named).bind({"b": 1}).run()) == ("add_five", 6)
 
 
 def test_what_wraps_a_function_is_described_as_the_function() -> None:
