@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from statistics import mean
 from typing import Any
 
@@ -38,10 +38,8 @@ def said(request: Any) -> list[tuple[str, str]]:
     return [(each["role"], str(each["content"])) for each in request.json["messages"]]
 
 
-def talked(server: Simulator) -> list[list[tuple[str, str]]]:
-    return [
-        said(request) for request in server.requests if isinstance(request.json, dict) and "messages" in request.json
-    ]
+def has_messages(request: Any) -> bool:
+    return isinstance(request.json, dict) and "messages" in request.json
 
 
 def shared(before: list[tuple[str, str]], now: list[tuple[str, str]]) -> float:
@@ -55,23 +53,27 @@ TURNS = int(os.environ.get("AGENTKIT_TURNS", "140"))
 
 @pytest.mark.slow
 @pytest.mark.no_cover
-@pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"pixigpt"}))
+@pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_many_turns_in_a_small_window(profile: str) -> None:
     """Zero overflows, zero invalid requests, and requests that begin like the one before."""
     server = Simulator(seed=3, profile=profile, window=8192)
     policy = ContextPolicy(window=8192 if profile in UNTOLD else None)
     shares: list[float] = []
+    before: list[tuple[str, str]] = []
     with Conversation(server, system="Be brief and kind.", options=BRIEF, context=policy) as chat:
         for number in range(TURNS):
             assert chat.send(f"write {20 + number % 50} words, this is number {number}").outcome is Outcome.COMPLETE
-            if number % 20 == 19:
-                shares += [shared(before, now) for before, now in pairwise(talked(server)[-20:])]
+            asked = [request for request in server.requests[-8:] if has_messages(request)]
+            now = said(asked[-1])
+            assert sum(count_tokens(text) + 4 for _, text in now) + 200 <= 8192, "some servers drop it and say nothing"
+            shares.append(shared(before, now))
+            before = now
         assert len(chat.messages) == 2 * TURNS
         assert chat.manifest is not None
-        assert profile == "gradient" or chat.manifest.excluded
+        assert chat.manifest.excluded
     assert server.problems == ()
-    assert all(len(request) < 1000 for request in talked(server)[-1:])
-    assert mean(shares) >= (0.5 if profile == "gradient" else 0.75)
+    assert sum(map(has_messages, server.requests)) == TURNS, "none was refused, and sent again with less in it"
+    assert mean(shares[1:]) >= 0.75
 
 
 def test_what_is_left_out_is_told_and_stays_in_the_history(runtime: str) -> None:
