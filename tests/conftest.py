@@ -24,6 +24,14 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 LOOPBACK = ("127.", "::1", "localhost")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under trio the same engine runs as under asyncio: once is enough to measure it, and measuring takes time."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if parameters is not None and "trio" in parameters.params.values():
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the settings, keys and conversations of whoever runs it."""
