@@ -73,6 +73,8 @@ class ToolStarted:
 
     turn_id: str
     call_id: str
+    key: str = ""
+    """What the tool was given to say that it is this call: the same wherever it is tried again, in a fork, too."""
 
 
 @frozen

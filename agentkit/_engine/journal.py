@@ -62,6 +62,8 @@ class TurnState:
     reason: str = ""
     started: set[str] = field(factory=set[str])
     """Calls whose tools have begun to run, by their ids."""
+    keys: dict[str, str] = field(factory=dict[str, str])
+    """The keys that these tools were given, by the ids of the calls."""
     decided: dict[str, Decided] = field(factory=dict[str, Decided])
     results: dict[str, ToolResult] = field(factory=dict[str, ToolResult])
     """Of the calls of the last reply, as they came; they become messages in the order of the calls."""
@@ -244,6 +246,7 @@ class Journal:
         match record:
             case ToolStarted():
                 turn.started.add(record.call_id)
+                turn.keys[record.call_id] = record.key
             case Decided():
                 turn.decide(record)
             case ToolFinished() if any(call.id == record.result.call_id for call in turn.open_calls()):

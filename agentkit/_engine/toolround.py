@@ -107,9 +107,9 @@ def sort_out(task: Task, state: TurnState, calls: Iterable[ToolCall]) -> Sorted:
         if isinstance(bound, ToolResult):
             sort.answered.append(Done(call, evolve(bound, content=f"{note}{bound.content}")))
         elif call.id in state.started:
-            _again(sort, Run(call, bound, note), wanted)
+            _again(sort, Run(call, bound, note, key=state.keys[call.id]), wanted)
         elif decided is not None:
-            sort.runs.append(Run(call, bound, note))
+            sort.runs.append(Run(call, bound, note, key=state.keys.get(call.id, "")))
         else:
             _first(task.use, sort, call, bound)
     return sort

@@ -34,6 +34,8 @@ class Run:
     """What the model is told before the result."""
     attempts: int = 1
     deadline: float | None = None
+    key: str = ""
+    """The one that it was given when it was begun before."""
 
 
 @define
@@ -66,7 +68,7 @@ class Shift:
         try:
             while True:
                 fresh, version = self._fresh(), journal.version
-                records += [ToolStarted(self._turn_id, run.call.id) for run in fresh]
+                records += [ToolStarted(self._turn_id, run.call.id, self._key(run)) for run in fresh]
                 if records:
                     yield from write(journal, records, durable=True)
                 records = []
@@ -101,12 +103,16 @@ class Shift:
             conversation=self._conversation,
             turn_id=self._turn_id,
             call_id=run.call.id,
-            key=key_of(self._conversation, self._turn_id, run.call.id),
+            key=self._key(run),
         )
         began = yield from do(Launch(place, run.bound, context))
         limit = run.bound.tool.timeout if run.bound.tool.timeout is not None else self._use.timeout
         run.deadline = None if limit is None else began + limit
         self._now = began
+
+    def _key(self, run: Run) -> str:
+        run.key = run.key or key_of(self._conversation, self._turn_id, run.call.id)
+        return run.key
 
     def _patience(self) -> float | None:
         """Seconds until the first time limit."""

@@ -6,6 +6,7 @@ None of it fails: whatever a model calls has an answer from which it can mend th
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
@@ -67,12 +68,21 @@ def _tools_of(item: object, prefix: str = "") -> Iterator[tuple[AnyTool, str]]:
     if isinstance(item, Tool):
         yield cast("AnyTool", item), prefix
     elif isinstance(item, ToolSource) and not isinstance(item, type):
-        tools = list(item.tools())
+        tools = list(_brought(item))
         inner = item.prefix_on_clash if isinstance(item, NamedSource) else prefix
         for each in tools:
             yield from _tools_of(each, inner)
     else:
         yield define(item), prefix
+
+
+def _brought(source: ToolSource) -> Iterable[AnyTool | Callable[..., Any]]:
+    found: Any = source.tools()
+    if isinstance(found, Iterable):
+        return cast("Iterable[AnyTool | Callable[..., Any]]", found)
+    if inspect.iscoroutine(found):
+        found.close()
+    raise InvalidInput(f"tools() of {type(source).__name__} gives a list of tools, and is no async function")
 
 
 def _apart(one: AnyTool, prefix: str) -> AnyTool:

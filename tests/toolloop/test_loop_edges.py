@@ -77,7 +77,7 @@ def test_a_source_that_fails_or_brings_what_cannot_run_fails_the_turn_and_no_mor
                 with pytest.raises(InvalidInput, match="is async: use AsyncConversation"):
                     await chat.send("go")
             shelf.made = None  # type: ignore[assignment]
-            with pytest.raises(TypeError):
+            with pytest.raises(InvalidInput, match=r"tools\(\) of Shelf gives a list of tools"):
                 await chat.send("go")
             shelf.made = [red]
             assert (await chat.send("go")).text == "done"

@@ -149,3 +149,17 @@ def test_hosts_that_would_never_match(allow: str) -> None:
 def test_the_repr_of_a_server_has_no_keys() -> None:
     shown = repr(MCP.http("https://me:word@tools.test:8443/mcp/@all?api_key=abc123#abc123"))
     assert "url='https://tools.test:8443/mcp/@all'" in shown
+
+
+def test_a_source_that_gives_no_list_is_told_so() -> None:
+    class Waiting:
+        async def tools(self) -> list[Any]:
+            return []
+
+    class Empty:
+        def tools(self) -> None:
+            return None
+
+    for source in (Waiting(), Empty()):
+        with pytest.raises(InvalidInput, match=r"tools\(\) of \w+ gives a list of tools, and is no async function"):
+            gather([source])  # type: ignore[list-item]
