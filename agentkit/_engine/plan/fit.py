@@ -76,6 +76,7 @@ class Scales:
     room: int | None
     """Tokens of a prompt at most; None where the window is not known."""
     pairs: int | None
+    window: int | None = None
     unseen: int = 0
     """Tokens that the backend may add without our knowledge, until it has counted once."""
     hard: bool = False
@@ -92,6 +93,9 @@ class Scales:
         tokens = self.ledger.estimate(self.outline, held)
         if self.hard:
             beyond = -self.ledger.doubt(self.outline, held, self.unseen)
+            if self.window is not None and self.ledger.taken and self.ledger.reported > self.window:
+                # a prompt of that count was taken: of what does not fit for certain, it says nothing
+                beyond = min(beyond, held.sum(self.outline).upper - tokens.upper)
         else:
             beyond = 0 if tokens.kind in ("anchored", "server") else self.unseen
         return Weight(held, tokens, own.messages, own.questions, beyond)

@@ -77,6 +77,8 @@ class Ledger:
     """The backend has always counted what the counter had."""
     residuals: tuple[float, ...] = ()
     """By how much the last messages cost more than was counted for each."""
+    taken: bool = False
+    """The backend has taken the prompt of the anchor; it has not only said what it comes to."""
 
     def estimate(self, outline: Outline, held: Held) -> TokenCount:
         """What a request that holds this comes to."""

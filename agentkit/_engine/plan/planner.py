@@ -162,6 +162,7 @@ def _scales(terms: Terms, outline: Outline, ledger: Ledger, state: PlanState | N
         live=not terms.moves_on,
         room=terms.room,
         pairs=terms.pairs,
+        window=terms.whole,
         unseen=terms.unseen,
         spare=terms.policy.summary_tokens if first_summary else 0,
     )

@@ -26,7 +26,7 @@ def lesson(made: Plan, error: ContextOverflow) -> Lesson:
     terms, state = made.state.terms, made.state
     ledger = state.ledger
     if error.used is not None:
-        ledger = ledger.counted(state.outline, state.held, error.used)
+        ledger = evolve(ledger.counted(state.outline, state.held, error.used), taken=False)
     used = made.manifest.tokens.value if error.used is None else error.used
     rooms = [used * LESS[0] // LESS[1]]
     if error.limit is not None:

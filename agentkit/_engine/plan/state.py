@@ -74,11 +74,16 @@ def answered(state: PlanState, usage: Usage | None, reply: Message | None = None
 
     `reply` is the message as it goes into the history, where it is the whole answer to this one request.
     """
-    if usage is None or usage.estimated or usage.input_tokens <= 0:
+    if usage is None or usage.estimated or usage.input_tokens <= 0 or _beyond(state.terms, usage.input_tokens):
         return state
-    ledger = state.ledger.counted(state.outline, state.held, usage.input_tokens)
+    ledger = evolve(state.ledger.counted(state.outline, state.held, usage.input_tokens), taken=True)
     tokens = None if reply is None or state.terms.extra else _reply_tokens(state.terms.counter, reply, usage)
     return evolve(state, ledger=ledger, reply=None if reply is None or tokens is None else (reply, tokens))
+
+
+def _beyond(terms: Terms, tokens: int) -> bool:
+    """More than fits into the backend by its own word, which has taken the prompt: so that is not what it came to."""
+    return terms.policy.window is None and terms.window is not None and tokens > terms.window
 
 
 def _reply_tokens(counter: TokenCounter, reply: Message, usage: Usage) -> int | None:
