@@ -46,7 +46,9 @@ def one_of(words: tuple[str, ...], *, or_function: bool = False) -> Any:
     """One of these words, or, where that is said, a function."""
 
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value not in words and not (or_function and callable(value)):
+        if or_function and callable(value):
+            plain_function(attribute.name, value)
+        elif value not in words:
             also = ", or a function" if or_function else ""
             raise InvalidInput(f"{attribute.name} must be one of {', '.join(words)}{also}, not {shown(value)}")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
 
-from agentkit._checks import whole
+from agentkit._checks import plain_function, whole
 from agentkit.errors import InvalidInput
 from agentkit.messages import Message
 from agentkit.tokens import TokenCounter
@@ -41,7 +41,9 @@ def _share(instance: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def _policy(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if not callable(value) and value not in POLICIES:
+    if callable(value):
+        plain_function(attribute.name, value)
+    elif value not in POLICIES:
         raise InvalidInput(f"policy is one of {', '.join(POLICIES)}, or a function; not {value!r}")
 
 

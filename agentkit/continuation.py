@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from attrs import Attribute, field, frozen
 
-from agentkit._checks import function, number, one_of, whole
+from agentkit._checks import function, number, one_of, plain_function, whole
 from agentkit.errors import AgentKitError, InvalidInput
 from agentkit.usage import Usage
 
@@ -41,9 +41,10 @@ ErrorJudge: TypeAlias = Callable[[AgentKitError, Progress], OnError]
 
 
 def _prompt(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is None or callable(value) or (isinstance(value, str) and value.strip()):
-        return
-    raise InvalidInput(f"prompt must be a text, or a function that makes one, not {value!r:.80}")
+    if callable(value):
+        plain_function(attribute.name, value)
+    elif value is not None and not (isinstance(value, str) and value.strip()):
+        raise InvalidInput(f"prompt must be a text, or a function that makes one, not {value!r:.80}")
 
 
 def _delay(instance: object, attribute: Attribute[Any], value: Any) -> None:

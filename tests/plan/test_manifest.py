@@ -93,6 +93,10 @@ def test_a_pinned_message() -> None:
     assert pin(message).text == message.text
 
 
+async def chosen_later(groups: object, most: int) -> tuple[int, ...]:
+    return ()
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -114,6 +118,7 @@ def test_a_pinned_message() -> None:
         ({"summary_tokens": 5}, "summary_tokens"),
         ({"summary_tokens": None}, "summary_tokens"),
         ({"shorten_tool_results": 0}, "shorten_tool_results"),
+        ({"policy": chosen_later}, "policy must be a plain function, not an async one"),
         ({"counter": "tekken.json"}, "counter must be a TokenCounter, such as counter_from_file"),
         ({"counter": PlainCounter}, "counter must be"),
     ],

@@ -403,6 +403,8 @@ class AnswersLater:
         {"on_progress": "loud"},
         {"on_progress": answers_later},
         {"on_progress": AnswersLater()},
+        {"on_error": answers_later},
+        {"prompt": answers_later},
         {"delay": -1},
         {"delay": (2, 1)},
         {"delay": (1, 2, 3)},
