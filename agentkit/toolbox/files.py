@@ -100,9 +100,9 @@ class Files:
 
 
 def _true_place(path: Path) -> Path | None:
-    """Where a path leads, links included; None where it leads nowhere, as links in a circle and half characters do."""
+    """Where a path leads, links included; None where there is nothing, or a circle of links."""
     try:
-        return path.resolve()
+        return path.resolve(strict=True)  # or a circle is no error in later versions of Python
     except (OSError, RuntimeError, ValueError):
         return None
 

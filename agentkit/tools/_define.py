@@ -73,6 +73,10 @@ def define(
     return made_of.strictly() if strict else made_of
 
 
+def _is_partial(made: Any) -> bool:
+    return isinstance(made, functools.partial)
+
+
 def _named(made: Any) -> str:
     """Its own name; a partial without one has that of its function."""
     name: object = getattr(made, "__name__", None)
@@ -93,7 +97,8 @@ def _code(made: Any) -> Any:
 def _about(made: Any, runs: Any) -> str:
     if isinstance(made, type):
         return _classes.about(made)
-    return getattr(runs, "__doc__", None) or ("" if inspect.isroutine(made) else _classes.about(type(made)))
+    said = getattr(runs, "__doc__", None) or ""
+    return said if said or inspect.isroutine(made) or _is_partial(made) else _classes.about(type(made))
 
 
 def _of_function(made: Any, runs: Any, name: str) -> tuple[Outline, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def test_what_a_partial_fills_is_kept_from_the_model() -> None:
         return f"{word} of {key}"
 
     made = tool(functools.partial(query, account=object(), key="secret-1"))
+    assert made.description == "", "not what partial itself has to say"
     assert "secret-1" not in str(made.parameters)
     assert made.bind({"word": "boats"}).run() == "boats of secret-1"
     with pytest.raises(InvalidArguments):
@@ -114,6 +116,21 @@ def test_files_with_unusual_names_and_marks(tmp_path: Path) -> None:
         files.read_file("aux.py")
 
 
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_a_folder_with_links_that_lead_nowhere_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "gone").symlink_to("nothing")
+    (tmp_path / "link").symlink_to("a.txt")
+    files = Files(tmp_path)
+    assert files.list_files() == "a.txt\nlink"
+    with pytest.raises(InvalidInput, match="there is no folder 'a.txt'"):
+        files.list_files("a.txt")
+    for name in ("circle", "gone", "missing"):
+        with pytest.raises(InvalidInput, match="there is no"):
+            files.read_file(name)
+
+
 def page(*answers: Fetched, address: str = "93.184.216.34") -> Web:
     left = list(answers)
 
@@ -123,7 +140,7 @@ def page(*answers: Fetched, address: str = "93.184.216.34") -> Web:
     return Web(allow=["site.test"], fetch=fetch, resolve=lambda host, port: [address])
 
 
-@pytest.mark.parametrize("encoding", ["idna", "undefined", "punycode", "\0", "no-such"])
+@pytest.mark.parametrize("encoding", ["idna", "undefined", "\0", "no-such"])
 def test_a_page_in_an_encoding_that_is_none(encoding: str) -> None:
     web = page(Fetched(200, {"content-type": f"text/plain; charset={encoding}"}, b"caf\xc3\xa9"))
     assert web.fetch_page("https://site.test/") == "café"

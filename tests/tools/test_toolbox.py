@@ -236,7 +236,7 @@ def test_bounds_of_files(shelf: Files) -> None:
     assert shelf.read_file("odd") == "a\ufffdb"
     with pytest.raises(InvalidInput, match="has 7 bytes, and at most 5 are read"):
         Files(shelf.root, most_bytes=5).read_file("notes/june.txt")
-    with pytest.raises(InvalidInput, match="there is no folder 'none'"):
+    with pytest.raises(InvalidInput, match="there is no 'none'"):
         shelf.list_files("none")
     for number in range(1005):
         (shelf.root / "empty" / f"{number:04}").touch()
