@@ -124,7 +124,7 @@ def test_a_folder_with_links_that_lead_nowhere_is_listed(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to("a.txt")
     files = Files(tmp_path)
     assert files.list_files() == "a.txt\nlink"
-    with pytest.raises(InvalidInput, match="there is no folder 'a.txt'"):
+    with pytest.raises(InvalidInput, match=r"there is no folder 'a\.txt'"):
         files.list_files("a.txt")
     for name in ("circle", "gone", "missing"):
         with pytest.raises(InvalidInput, match="there is no"):
