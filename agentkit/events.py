@@ -29,6 +29,10 @@ class Segment:
     request_id: str | None = None
     backend: str = ""
     """Who gave it, as "backend/model"."""
+    dropped: int = 0
+    """Characters of it that the text had already, or that are no part of the text: they were not shown."""
+    inserted: str = ""
+    """Space that it lacked at the seam, or a comma of JSON."""
 
 
 @frozen

@@ -39,6 +39,7 @@ class Builder:
         "fault",
         "finish",
         "heard",
+        "joined",
         "reasoning",
         "reported",
         "request_id",
@@ -75,6 +76,8 @@ class Builder:
         """Characters kept of all attempts, calls included."""
         self.heard = 0
         """The same with those that only repeat what is there: grows with all content, and with nothing else."""
+        self.joined: tuple[int, str] = (0, "")
+        """What the seam of this attempt left out, in characters, and what it put in."""
         self._kept_before = 0
         self._calls: dict[int, list[str]] = {}
         self._details: dict[str, dict[str, Any]] = {}
@@ -93,6 +96,7 @@ class Builder:
         self._provider, self._backend, self._strategy = provider, backend, strategy
         self._calls.clear()
         self.finish = self.fault = self.usage = self.reported = self.request_id = None
+        self.joined = (0, "")
         self._kept_before = self.size
 
     def end(self) -> None:
@@ -100,8 +104,8 @@ class Builder:
         usage = self._used()
         start, end = self._from[0], self._lengths[0]
         if self.requests:
-            made = Segment(start, end, self._strategy, self.finish_reason, usage, self.request_id, self._backend)
-            self.segments = (*self.segments, made)
+            asked = self._strategy, self.finish_reason, usage, self.request_id, self._backend
+            self.segments = (*self.segments, Segment(start, end, *asked, *self.joined))
         self.spent += usage
         self.reported, self.usage = self.usage or self.reported, None
         self.accepted = False

@@ -161,6 +161,8 @@ class _Attempts:
             failure: str | None = str(error)
         else:
             failure = approach.failure
+        finally:
+            builder.joined = approach.joined
         if failure is None or approach.strategy is None:
             return None
         course.failed(line, approach.strategy)
@@ -333,6 +335,11 @@ class Approach:
     def held(self) -> Sequence[Chunk]:
         """What came before the connection broke and was not decided upon yet."""
         return () if self._last is None else self._last.held()
+
+    @property
+    def joined(self) -> tuple[int, str]:
+        """How many characters of the last answer its seam left out, and what it put in."""
+        return (0, "") if self._seam is None else (self._seam.joined.dropped, self._seam.joined.inserted)
 
     @property
     def failure(self) -> str | None:
