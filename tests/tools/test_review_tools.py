@@ -164,6 +164,7 @@ def test_hosts_that_would_never_match(allow: str) -> None:
 
 
 def test_the_repr_of_a_server_has_no_keys() -> None:
+    pytest.importorskip("mcp")
     shown = repr(MCP.http("https://me:word@tools.test:8443/mcp/@all?api_key=abc123#abc123"))
     assert "url='https://tools.test:8443/mcp/@all'" in shown
 
