@@ -123,7 +123,7 @@ class Conversation(_Shared):
         """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
         from agentkit.pending import PendingCall
 
-        return tuple(PendingCall(call, self._decide) for call in self._journal().pending)
+        return tuple(PendingCall(call, self._decide, self._tools) for call in self._journal().pending)
 
     def _decide(self, call: ToolCall, decision: Decision) -> None:
         _ = self._turn(self._task(), flow=deciding(call.id, decision)).finish()
@@ -335,7 +335,7 @@ class AsyncConversation(_Shared):
         """The calls that wait for a decision. Once all are decided, `resume()` goes on, also in another process."""
         from agentkit.pending import AsyncPendingCall
 
-        return tuple(AsyncPendingCall(call, self._decide) for call in self._journal().pending)
+        return tuple(AsyncPendingCall(call, self._decide, self._tools) for call in self._journal().pending)
 
     async def _decide(self, call: ToolCall, decision: Decision) -> None:
         _ = await self._turn(self._task(), flow=deciding(call.id, decision)).finish()

@@ -12,21 +12,32 @@ from agentkit._engine.deciding import Decision
 from agentkit.errors import InvalidInput
 from agentkit.messages import ToolCall, ToolResult
 from agentkit.store import Decided
-from agentkit.tools import returned
+from agentkit.tools import AnyTool, InvalidArguments, returned
 
 MAX_ANSWER = 1_000_000
 REFUSED = "The user has refused this call, so it was not run."
 
 
-def to_run(call: ToolCall, arguments: Mapping[str, Any] | None) -> Decision:
-    """The call is to be run, with other arguments where some are given."""
+def to_run(call: ToolCall, arguments: Mapping[str, Any] | None, known: Mapping[str, AnyTool]) -> Decision:
+    """The call is to be run, with other arguments where some are given; these have to fit a tool that is known here."""
     if arguments is not None and not isinstance(arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidInput(f"arguments must be a mapping of names to values, not {arguments!r:.80}")
     if arguments is not None:
         arguments = _as_json(arguments)
+        _check_fit(call, arguments, known)
     if arguments is None and call.broken:
         raise InvalidInput(f"the arguments of the call {call.id!r} cannot be read: give others, or refuse it")
     return lambda turn_id: Decided(turn_id, call.id, arguments)
+
+
+def _check_fit(call: ToolCall, arguments: Mapping[str, Any], known: Mapping[str, AnyTool]) -> None:
+    if call.name not in known:
+        return
+    try:
+        known[call.name].bind(arguments)
+    except InvalidArguments as error:
+        wrong = "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
+        raise InvalidInput(f"these arguments do not fit {call.name}: {wrong}") from None
 
 
 def _as_json(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,6 +51,8 @@ def _as_json(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_refuse(call: ToolCall, reason: str) -> Decision:
     """The model is told that the user does not want it, and why."""
+    if not isinstance(reason, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInput(f"the reason must be a text, not {reason!r:.80}")
     result = ToolResult(call.id, f"{REFUSED} They say: {reason}" if reason.strip() else REFUSED, is_error=True)
     return lambda turn_id: Decided(turn_id, call.id, answer=result)
 
@@ -56,10 +69,11 @@ class PendingCall:
 
     call: ToolCall
     _decide: Callable[[ToolCall, Decision], None] = field(repr=False, alias="decide")
+    _known: Mapping[str, AnyTool] = field(repr=False, alias="known", factory=dict[str, "AnyTool"])
 
     def approve(self, *, arguments: Mapping[str, Any] | None = None) -> None:
         """Run it, with other arguments where some are given; the model is told of those."""
-        self._decide(self.call, to_run(self.call, arguments))
+        self._decide(self.call, to_run(self.call, arguments, self._known))
 
     def reject(self, reason: str = "") -> None:
         """Do not run it, and tell the model why."""
@@ -76,10 +90,11 @@ class AsyncPendingCall:
 
     call: ToolCall
     _decide: Callable[[ToolCall, Decision], Awaitable[None]] = field(repr=False, alias="decide")
+    _known: Mapping[str, AnyTool] = field(repr=False, alias="known", factory=dict[str, "AnyTool"])
 
     async def approve(self, *, arguments: Mapping[str, Any] | None = None) -> None:
         """Run it, with other arguments where some are given; the model is told of those."""
-        await self._decide(self.call, to_run(self.call, arguments))
+        await self._decide(self.call, to_run(self.call, arguments, self._known))
 
     async def reject(self, reason: str = "") -> None:
         """Do not run it, and tell the model why."""

@@ -12,6 +12,7 @@ from agentkit._engine.journal import TurnState, as_decided
 from agentkit._engine.stage import Stage, Tally, Verdict
 from agentkit._engine.toolrun import Done, Run, Shift
 from agentkit.effects import Flow, Now, do
+from agentkit.errors import InvalidInput
 from agentkit.events import ApprovalNeeded
 from agentkit.messages import Message, Part, ToolCall, ToolResult
 from agentkit.store import Decided, Replied
@@ -95,13 +96,19 @@ def _limit(use: ToolUse, spent: Usage, tally: Tally, more: int) -> Flow[str | No
 
 
 def sort_out(task: Task, state: TurnState, calls: Iterable[ToolCall]) -> Sorted:
-    """What is to become of each call, by its arguments, its tool's policy, and what the journal tells of it."""
+    """What is to become of each call, by its arguments, its tool's policy, and what the journal tells of it.
+
+    Raises:
+        InvalidInput: the tool of a call that is approved is not known here, and the approval is not to be spent.
+    """
     sort = Sorted()
     for call in calls:
         decided = state.decided.get(call.id)
         if decided is not None and decided.answer is not None:
             sort.answered.append(Done(call, decided.answer))
             continue
+        if decided is not None and call.name not in task.callable:
+            raise InvalidInput(f"{call.name!r} is approved and not among the tools: give it with tools=, then resume")
         wanted, note = as_decided(call, decided), _note(decided)
         bound = prepare(task.callable, wanted)
         if isinstance(bound, ToolResult):

@@ -178,7 +178,7 @@ def test_arguments_are_edited_in_the_editor_of_the_user(
     script = mail / "edit.py"
     script.write_text(
         "import pathlib, sys\n"
-        "file = pathlib.Path(sys.argv[1]); text = file.read_text()\n"
+        "file = pathlib.Path(sys.argv[1]); text = file.read_text(encoding='utf-8')\n"
         "file.write_text(text[:-2] if 'eve' not in text and 'broken' not in text and text.count('}') and "
         "not pathlib.Path('once').exists() else '{\"to\": \"eve\"}')\n"
         "pathlib.Path('once').touch()\n",

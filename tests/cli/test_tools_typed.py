@@ -121,7 +121,7 @@ def test_where_the_tool_is_not_there(typed: Run, call: Run) -> None:
     call("-m", "sim", "-n", "post", "--tool", "mail.py:send_mail", 'call send_mail with {"to": "ada"}')
     done = typed(["chat", "post", "-m", "sim", "--pace", "0"], "e", '{"any": 1}', "y", "/quit")
     assert "it is not among the tools here, so it cannot run: --tool names it" in done.err
-    assert "There is no tool 'send_mail'" in done.out
+    assert "'send_mail' is approved and not among the tools" in done.err
 
 
 def test_questions_go_to_standard_error_where_replies_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

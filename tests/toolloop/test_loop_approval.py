@@ -164,14 +164,14 @@ def test_each_step_can_be_taken_in_a_process_of_its_own(tmp_path: Path) -> None:
 
     def run(what: str) -> str:
         return subprocess.run(
-            [sys.executable, "-c", ELSEWHERE, what, store, str(log)], check=True, capture_output=True, text=True
+            [sys.executable, "-c", ELSEWHERE, what, store, str(log)], check=True, capture_output=True, encoding="utf-8"
         ).stdout.strip()
 
     assert run("ask") == "awaiting_approval"
     assert run("approve") == "0"
     assert not log.exists()
     assert run("resume") == "complete"
-    assert log.read_text() == "y\ny\n"
+    assert log.read_text(encoding="utf-8") == "y\ny\n"
     with Conversation(Simulator(), store=store, name="n") as chat:
         check(chat.messages)
 
@@ -240,15 +240,17 @@ def test_a_decision_waits_for_the_conversation_whatever_its_policy(tmp_path: Pat
 
 
 def test_wrong_arguments_are_refused_or_told() -> None:
-    desk, script = Desk(), Script(wanting("a", "b"), "done")
-    with Conversation(script.provider, tools=desk.tools) as chat:
+    desk, script, store = Desk(), Script(wanting("a", "b"), "done"), MemoryStore()
+    with Conversation(script.provider, tools=desk.tools, store=store, name="n") as chat:
         chat.send("go")
+    with Conversation(script.provider, store=store, name="n") as chat:  # where nothing is known of the tool
         first, second = chat.pending
         for wrong in (["x"], "x", 3, {"path": {1, 2}}, {"path": float("nan")}, {"path": object()}):
             with pytest.raises(InvalidInput, match="arguments"):
                 first.approve(arguments=wrong)  # type: ignore[arg-type]
         first.approve(arguments={"paht": "x"})
         second.reject("  ")
+    with Conversation(script.provider, tools=desk.tools, store=store, name="n") as chat:
         assert chat.resume().text == "done"
     assert desk.done == []
     told = script.told()
@@ -266,11 +268,11 @@ def test_broken_arguments_never_wait_for_the_user() -> None:
     assert "no JSON object, so delete was not run" in script.told()["c1"]
 
 
-def test_the_tool_may_be_missing_where_the_call_is_approved(runtime: str) -> None:
+def test_an_approval_is_not_spent_where_the_tool_is_missing(runtime: str) -> None:
     desk = Desk()
 
     async def scenario(open_chat: Opener) -> None:
-        for tools, said in (([], "and no other"), ([desk.tools[1]], "The tools are: look")):
+        for tools in ([], [desk.tools[1]]):
             store = MemoryStore()
             script = Script(wanting("a", "b"), "done")
             async with open_chat(script.provider, tools=desk.tools, store=store, name="n") as chat:
@@ -279,9 +281,30 @@ def test_the_tool_may_be_missing_where_the_call_is_approved(runtime: str) -> Non
                 first, second = chat.pending
                 await answer(first.approve())
                 await answer(second.reject("no"))
+                with pytest.raises(InvalidInput, match="'delete' is approved and not among the tools"):
+                    await chat.resume()
+            assert len(script.provider.requests) == 1
+            async with open_chat(script.provider, tools=desk.tools, store=store, name="n") as chat:
                 assert (await chat.resume()).text == "done"
-            assert said in script.told()["c1"]
             assert script.told()["c2"].endswith("They say: no")
+
+    play(runtime, scenario)
+    assert desk.done == ["a", "a"]
+
+
+def test_arguments_that_do_not_fit_are_told_to_who_gives_them(runtime: str) -> None:
+    desk = Desk()
+
+    async def scenario(open_chat: Opener) -> None:
+        script = Script(wanting("a"), "done")
+        async with open_chat(script.provider, tools=desk.tools) as chat:
+            await chat.send("go")
+            (call,) = chat.pending
+            with pytest.raises(InvalidInput, match=r"these arguments do not fit delete: \$\.path: is missing"):
+                await answer(call.approve(arguments={"zzz": 1}))
+            with pytest.raises(InvalidInput, match="the reason must be a text, not None"):
+                await answer(call.reject(None))
+            assert chat.pending == (call,)
 
     play(runtime, scenario)
     assert desk.done == []

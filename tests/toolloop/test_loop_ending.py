@@ -334,7 +334,7 @@ assert interrupted > TURNS // 2
 
 def test_ctrl_c_at_any_moment_of_a_tool_round_leaves_a_conversation_that_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CTRL_C]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, cwd=tmp_path)
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=100, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -34,7 +34,9 @@ class Ledger:
         self.path = path
 
     def lines(self) -> list[list[str]]:
-        return [line.split() for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        return (
+            [line.split() for line in self.path.read_text(encoding="utf-8").splitlines()] if self.path.exists() else []
+        )
 
     def count(self, what: str) -> Counter[str]:
         return Counter(key for kind, _, key in self.lines() if kind == what)
