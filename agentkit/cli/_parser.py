@@ -178,7 +178,9 @@ def _ls() -> Parser:
 def _show() -> Parser:
     parser = _new("show", "Print a conversation.", "stored", "show")
     parser.add_argument("name", nargs="?", metavar="NAME", help="else the last one")
-    parser.add_argument("--json", action="store_true", help="as JSON that agentkit.messages_from_json reads")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON that agentkit.messages_from_json reads")
+    form.add_argument("--find", metavar="WORDS", help="only the places of the messages that hold all of these words")
     _add_store(parser)
     return parser
 
@@ -259,7 +261,7 @@ _WITH_VALUE = frozenset(
     for names in (
         "-m --model -s --system -n --name",
         "--max-tokens --temperature --base-url --pace --continuations",
-        "--tool --approve --store --host -o --output --words --resume --outline-file",
+        "--tool --approve --store --host -o --output --words --resume --outline-file --find",
     )
     for name in [*names.split(), "--port", "--seed", "--profile"]
 )

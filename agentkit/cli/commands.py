@@ -116,6 +116,19 @@ def _tokens(talk: Talk, rest: str) -> int:
     return _codes.OK
 
 
+def _find(talk: Talk, rest: str) -> int:
+    from agentkit.cli.find import places
+
+    if not rest:
+        raise UsageError("/find WORDS says where they were said")
+    found = places(talk.chat, rest)
+    if found:
+        talk.screen.say("\n".join(found))
+    else:
+        talk.screen.note("no message holds all of these words")
+    return _codes.OK
+
+
 def _tools(talk: Talk, rest: str) -> int:
     words = talk.bench.words()
     if not words:
@@ -180,6 +193,7 @@ COMMANDS: dict[str, Command] = {
     "tools": Command(_tools, "/tools", "what the model may call, and whether you are asked first"),
     "pending": Command(_pending, "/pending", "decide about the calls that wait"),
     "tokens": Command(_tokens, "/tokens", "what the last request held, and what was left out of it"),
+    "find": Command(_find, "/find WORDS", "the messages that hold all of these words"),
     "system": Command(_system, "/system [TEXT]", "the standing instructions; give others"),
     "fork": Command(_fork, "/fork [NAME]", "go on in a copy, and leave this conversation as it is"),
     "list": Command(_list, "/list", "the stored conversations"),

@@ -7,7 +7,7 @@ import shutil
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentkit.cli import _codes
 from agentkit.cli._approval import tell_waiting
@@ -18,6 +18,9 @@ from agentkit.cli._shelf import UNFINISHED, Shelf, opened
 from agentkit.messages import Message
 from agentkit.store import ConversationInfo
 from agentkit.usage import Outcome
+
+if TYPE_CHECKING:
+    from agentkit.conversation import Conversation
 
 SHOWN = 20
 FIRST_WORDS = 60
@@ -94,6 +97,8 @@ def show(arguments: Namespace) -> int:
 
             screen.say(messages_to_json(chat.messages))
             return _codes.OK
+        if arguments.find is not None:
+            return _find(chat, arguments.find, screen)
         for line in _transcript(chat.system, chat.messages):
             screen.say(line)
         standing = shelf.standing(name)
@@ -101,6 +106,17 @@ def show(arguments: Namespace) -> int:
             tell_waiting(chat, screen, how_to_decide(None, shelf, arguments, name))
         if standing in UNFINISHED:
             screen.warn(f"the last reply is not finished: {command(None, arguments, 'resume', name)}")
+    return _codes.OK
+
+
+def _find(chat: Conversation, words: str, screen: Screen) -> int:
+    from agentkit.cli.find import places
+
+    found = places(chat, words)
+    if not found:
+        screen.warn(f"no message of {chat.name} holds all of these words")
+        return _codes.FAILED
+    screen.say("\n".join(found))
     return _codes.OK
 
 
