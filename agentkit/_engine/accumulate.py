@@ -52,7 +52,7 @@ class Builder:
         "usage",
     )
 
-    def __init__(self, turn_id: str, *, text: str = "", reasoning: str = "") -> None:
+    def __init__(self, turn_id: str, *, text: str = "", reasoning: str = "", told: set[Notice] | None = None) -> None:
         self.turn_id = turn_id
         self.text: list[str] = [text] if text else []
         self.reasoning: list[str] = [reasoning] if reasoning else []
@@ -86,7 +86,8 @@ class Builder:
         self._from = (len(text), len(reasoning))
         self._provider = self._backend = ""
         self._strategy = "first"
-        self._told: set[Notice] = set()
+        self._told = set[Notice]() if told is None else told
+        """By this reply, or by all of its turn."""
         self._joined = ("", 0)
         """The text of the first so many pieces."""
 
@@ -121,7 +122,7 @@ class Builder:
         return Usage(self.expected, said // 4, requests=self.requests, estimated=True)
 
     def news(self, notices: Iterable[Notice]) -> list[Notice]:
-        """Those that were not told before: the same holds for each attempt."""
+        """Those that were not told before: the same holds for each attempt, and for each reply of a turn."""
         fresh = [notice for notice in notices if notice not in self._told]
         self._told.update(fresh)
         return fresh

@@ -16,7 +16,7 @@ from agentkit._engine.journal import Journal
 from agentkit._engine.line import Line
 from agentkit._engine.outfit import Outfit
 from agentkit._engine.rounds import detected, exchanged
-from agentkit._engine.seam.strategy import Native, Overlap, Raw, Strategy, strategy_name
+from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy, strategy_name
 from agentkit.effects import Flow, Now, Sleep, do
 from agentkit.errors import AgentKitError, BadRequest, ConnectError, ContextOverflow, ProviderError, ServerError
 from agentkit.events import Continuing, Notice
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _NO_WAY = "no way of continuing works with this backend"
 _FEW, _HARDLY = 256, 8
 _TOO_LONG = "the reply has outgrown the window, and no way of continuing is left that goes beyond it"
+_UNECHOED = "did not repeat the words that it was asked to begin with: what came is joined as it is, and may not fit"
 _INSTEAD = "its beginning, an outline and its end go along"
 
 
@@ -164,6 +165,8 @@ class _Attempts:
         finally:
             builder.joined = approach.joined
         if failure is None or approach.strategy is None:
+            if approach.is_unechoed:
+                yield from builder.news((Notice(f"{line.backend} {_UNECHOED}"),))
             return None
         course.failed(line, approach.strategy)
         yield Notice(f"{line.backend} does not continue by {approach.name}: {failure}")
@@ -340,6 +343,11 @@ class Approach:
     def joined(self) -> tuple[int, str]:
         """How many characters of the last answer its seam left out, and what it put in."""
         return (0, "") if self._seam is None else (self._seam.joined.dropped, self._seam.joined.inserted)
+
+    @property
+    def is_unechoed(self) -> bool:
+        """The last answer was to begin with an echo, and nothing that it repeats says where it goes on."""
+        return isinstance(self.strategy, Echo) and self._seam is not None and self._seam.joined.is_bare
 
     @property
     def failure(self) -> str | None:

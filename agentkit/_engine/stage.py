@@ -9,6 +9,7 @@ from agentkit._engine.beginning import Task
 from agentkit._engine.course import Course
 from agentkit._engine.journal import Journal, TurnState
 from agentkit.errors import ToolError
+from agentkit.events import Notice
 from agentkit.messages import Message
 from agentkit.usage import FinishReason, Outcome
 
@@ -23,7 +24,7 @@ class Verdict:
 
 @define
 class Tally:
-    """What the turn has done with tools since it was begun or resumed."""
+    """What the turn has done with tools since it was begun or resumed, and what it has told."""
 
     rounds: int = 0
     calls: int = 0
@@ -31,6 +32,7 @@ class Tally:
     """How often the model was told that its reply does not come to a value."""
     began: float | None = None
     errors: list[ToolError] = field(factory=list[ToolError])
+    told: set[Notice] = field(factory=set[Notice])
 
 
 @define
@@ -64,6 +66,5 @@ def begun(stage: Stage, partial: Message | None = None) -> Round:
     """A reply that has not come yet, or has come to this."""
     task, state = stage.task, stage.state
     course = Course(task.continuation, task.options, state.asked.text, state.turn_id, stage.journal.unfit)
-    if partial is None:
-        return Round(Builder(state.turn_id), course)
-    return Round(Builder(state.turn_id, text=partial.text, reasoning=partial.reasoning), course)
+    text, reasoning = ("", "") if partial is None else (partial.text, partial.reasoning)
+    return Round(Builder(state.turn_id, text=text, reasoning=reasoning, told=stage.tally.told), course)

@@ -13,6 +13,7 @@ from agentkit._engine.seam.restart import CERTAIN, Walk, begins_json, is_periodi
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.strategy import Echo, Native, Overlap, Raw, Strategy
 
+UNDECIDED = "undecided"
 MOST_HELD = 2600
 """Characters held back before what they are is decided with what is there."""
 _FIRST = 16
@@ -28,7 +29,7 @@ _ANEW = "the reply began anew and did not come to where it was cut"
 class Join:
     """How an attempt was joined, for its segment."""
 
-    how: str = "undecided"
+    how: str = UNDECIDED
     """In words."""
     overlap: int = 0
     """Characters of the text that the attempt repeated."""
@@ -40,6 +41,11 @@ class Join:
     """Space, or a comma in JSON, that the attempt lacked."""
     failure: str | None = None
     """Why this strategy does not work here; nothing of the attempt was shown then."""
+
+    @property
+    def is_bare(self) -> bool:
+        """What was shown repeats nothing of the text, which would prove that it goes on from there."""
+        return self.how != UNDECIDED and self.failure is None and not self.overlap
 
 
 class Seam:
