@@ -14,7 +14,7 @@ from agentkit._engine.seam.overlap import TAIL, Setting, find, lookahead, overla
 from agentkit._engine.seam.restart import CERTAIN, begins, is_periodic, likeness
 from agentkit._engine.seam.shape import Shape
 from agentkit._engine.seam.skeleton import WRAPPERS, Skeleton, after_match, skeleton
-from agentkit._engine.seam.spacing import missing_space
+from agentkit._engine.seam.spacing import is_one_word, missing_space
 
 OTHER_WORDS = "the reply began anew, in other words"
 _SLACK = 6
@@ -253,14 +253,29 @@ def _may_drop(cut: Cut, held: str, opening: Opening) -> bool:
     if not opening.remark or opening.closes:
         return False
     says = opening.goes_on and opening.remark.rstrip()[-1:] in {":", "\uff1a", ".", "\u2026", "!"}
-    return says and (cut.in_json or cut.in_fence or _is_in_row(cut) or _is_reply(cut, held, opening))
+    return says and (cut.in_json or cut.in_fence or _is_in_row(cut) or _interrupts(cut, held, opening))
 
 
-def _is_reply(cut: Cut, held: str, opening: Opening) -> bool:
-    """Within a sentence, on a line of its own, and said to somebody: no author interrupts himself so."""
+def _interrupts(cut: Cut, held: str, opening: Opening) -> bool:
+    """On a line of its own where no author interrupts himself so."""
+    if not held.startswith(opening.remark) or "\n" not in held[: opening.at]:
+        return False
+    return _is_reply(cut, opening) or _is_within_word(cut, opening, held[opening.at :])
+
+
+def _is_reply(cut: Cut, opening: Opening) -> bool:
+    """Within a sentence, and said to somebody."""
     ends = cut.tail.rstrip(" ")[-1:]
     in_sentence = ends.isalnum() or ends in {",", ";"}
-    return in_sentence and opening.answers and held.startswith(opening.remark) and "\n" in held[: opening.at]
+    return in_sentence and opening.answers
+
+
+def _is_within_word(cut: Cut, opening: Opening, begun: str) -> bool:
+    """After a part of a word, which goes on behind the remark; the remark itself cannot be the rest of it."""
+    first = opening.remark[0]
+    if not (cut.tail[-1:].islower() and begun[:1].islower() and first.isalpha() and not first.islower()):
+        return False
+    return is_one_word(cut.tail, begun)
 
 
 def _is_in_row(cut: Cut) -> bool:

@@ -71,6 +71,19 @@ def _is_between_words(tail: str, begun: str) -> bool:
     return is_letter(last) and _are_two(tail, begun)
 
 
+def is_one_word(tail: str, begun: str) -> bool:
+    """That letters meet within a word is certain: the text has that word, or the last one is a letter and no word."""
+    last = LAST_WORD.findall(tail)[0]
+    known = _known(tail, last, begun)
+    return (last + _first_word(begun)).lower() in known or (len(last) == 1 and last not in known)
+
+
+def _known(tail: str, last: str, begun: str) -> list[str]:
+    """The words that are whole."""
+    words = [*WORD.findall(tail[: -len(last)]), *WORD.findall(begun)[1:-1]]
+    return [word.lower() for word in words]
+
+
 def _first_word(begun: str) -> str:
     found = WORD.match(begun)
     return found[0] if found is not None else ""
@@ -81,8 +94,7 @@ def _are_two(tail: str, begun: str) -> bool:
     last, first = LAST_WORD.findall(tail)[0], _first_word(begun)
     if not first:
         return True
-    known = [word.lower() for word in WORD.findall(tail[: -len(last)])]
-    known += [word.lower() for word in WORD.findall(begun)[1:-1]]
+    known = _known(tail, last, begun)
     is_last, is_first = last.lower() in known, first.lower() in known
     if (last + first).lower() in known or (len(first) == 1 and first.islower() and not is_first):
         return False  # one letter that is no word of this text is the end of one
