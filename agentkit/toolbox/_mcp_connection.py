@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentkit import errors
 from agentkit.errors import AgentKitError, ConnectError, ConnectionLost, ToolError
+from agentkit.toolbox._mcp_listing import readable
 from agentkit.toolbox._mcp_servers import NotDone, Server, Signs, Way
 from agentkit.tools import cleaned, limited
 
@@ -236,11 +237,15 @@ class Connection:
     ) -> None:
         """Hand on what the server says, and notice where it ends."""
         import anyio
+        from mcp.types import JSONRPCResponse
 
         with sink, suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
             async for item in read:
                 if isinstance(item, Exception):
                     self._garbage = self._garbage or _line(item)
+                elif isinstance(item.message, JSONRPCResponse) and self._session is not None:
+                    version = self._session.protocol_version
+                    item.message.result = readable(self.name, version, item.message.result)
                 await sink.send(item)
         self._ended = self.ready.done()
         self._stop.set()

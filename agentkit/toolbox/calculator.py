@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
@@ -16,6 +17,9 @@ _LONGEST = 1000
 _MOST_BITS = 4096
 _MOST_DIGITS = 1000
 """Rounding to more places would take as long as there are places."""
+
+_WARNED_OF = re.compile(r"\\|[0-9a-f.j](?:and|else|for|if|in|is|not|or)", re.IGNORECASE)
+"""A backslash, and a number with a word right behind it: Python would print a warning of some of them."""
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -62,6 +66,8 @@ def calculate(
     """Work out an arithmetic expression: + - * / // % **, brackets, pi, e, and the usual functions."""
     if len(expression) > _LONGEST:
         raise InvalidInput(f"the expression has more than {_LONGEST} characters")
+    if _WARNED_OF.search(expression):
+        raise InvalidInput("this is no arithmetic expression")
     try:
         tree = ast.parse(expression.strip().replace("^", "**"), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -1,10 +1,10 @@
 """Tools: what the model can call, and the texts that pass between it and them. Pure; nothing here runs by itself.
 
-`_hints` and `_classes` read hints into the shapes of `_shapes`, with `_docs`, `_leaves` and `_foreign`; `_schema` and
-`_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_given` makes tools of schemas
-from elsewhere, `_answers` and `_results` hold what the model is told of a call. Replies that are values are in
-`_structured`, with `_json_text` and `_partial_json`. The protocol for backends without tools is in `_prompted`,
-`_call_reader`, `_written_calls` and `_prompted_chunks`. Each is loaded when it is first used.
+`_hints` and `_classes` read hints into the shapes of `_shapes`, with `_beside`, `_docs`, `_leaves` and `_foreign`;
+`_schema` and `_convert` are made from those. `_tool` and `_define` hold the tool and its decorator, `_given` makes
+tools of schemas from elsewhere, `_answers` and `_results` hold what the model is told of a call. Replies that are
+values are in `_structured`, with `_json_text` and `_partial_json`. The protocol for backends without tools is in
+`_prompted`, `_call_reader`, `_written_calls` and `_prompted_chunks`. Each is loaded when it is first used.
 """
 
 from __future__ import annotations

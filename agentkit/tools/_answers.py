@@ -18,7 +18,7 @@ from agentkit.messages import ToolCall, ToolResult
 from agentkit.tools._define import define
 from agentkit.tools._errors import InvalidArguments
 from agentkit.tools._given import fit_name
-from agentkit.tools._results import explain, limited, text_of
+from agentkit.tools._results import NOTHING, explain, limited, text_of
 from agentkit.tools._tool import BoundCall, Tool, check_bound
 
 AnyTool: TypeAlias = Tool[..., Any]
@@ -120,7 +120,8 @@ def _refused(call: ToolCall, text: str) -> ToolResult:
 
 def returned(call_id: str, value: object, *, most: int) -> ToolResult:
     """The result of a tool that returned this, in so many characters at most."""
-    return ToolResult(call_id, limited(text_of(value), most))
+    text = text_of(value)
+    return ToolResult(call_id, limited(text if text.strip() else NOTHING, most))
 
 
 def raised(call_id: str, error: BaseException) -> ToolResult:

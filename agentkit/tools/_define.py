@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, overload
 
 from agentkit.errors import InvalidInput
-from agentkit.tools import _classes
+from agentkit.tools import _beside, _classes
 from agentkit.tools._approval import Approve
 from agentkit.tools._docs import summary
 from agentkit.tools._hints import HintReader
@@ -102,7 +102,7 @@ def _about(made: Any, runs: Any) -> str:
 
 
 def _of_function(made: Any, runs: Any, name: str) -> tuple[Outline, str | None]:
-    where, reader = f"{name}()", HintReader()
+    where, reader = f"{name}()", HintReader(checked=_beside.checks_itself(runs))
     context, members = _parted(_classes.parameters_of(made, where, skip=int(_is_unbound(made))), where)
     return Outline(reader.record(name, members, where, _about(made, runs)), reader.definitions), context
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn, NotRequired, Required, Typ
 from attrs import evolve
 
 from agentkit.errors import InvalidInput
-from agentkit.tools import _classes, _foreign
+from agentkit.tools import _beside, _classes, _foreign
 from agentkit.tools._convert import convert
 from agentkit.tools._docs import parameters, summary
 from agentkit.tools._leaves import ANYTHING, LEAVES
@@ -51,7 +51,9 @@ _DESCRIBED = (
 class HintReader:
     """Reads the hints of one tool."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, checked: bool = False) -> None:
+        self._checked = checked
+        """Whoever is given the values that are being described checks them by its own hints."""
         self._under_way: list[Any] = []
         self._names: dict[Any, str] = {}
         self._found: dict[str, Shape] = {}
@@ -91,10 +93,27 @@ class HintReader:
         return self._class(hint, where)
 
     def _field(self, member: _classes.Member, told: Mapping[str, str], where: str) -> Field:
+        if _beside.is_field(member.default):
+            member = self._of_pydantic(member, member.default, where)
         shape = self.read(member.hint, where)
         about = "" if isinstance(shape, About) else told.get(member.name, "")
         made = Field(member.name, shape, required=member.required, about=about)
         return made if member.required else evolve(made, default=self._default(member, shape))
+
+    def _of_pydantic(self, member: _classes.Member, found: Any, where: str) -> _classes.Member:
+        """The member without the `Field(...)` that stands where its default would."""
+        if not self._checked:
+            raise InvalidInput(
+                f"{where}: only classes of pydantic read a Field(...) that stands for the default; "
+                "write the default itself, and what there is to say as a text in Annotated"
+            )
+        is_plain = not found.is_required() and found.default_factory is None
+        return evolve(
+            member,
+            hint=Annotated[member.hint, found],
+            required=found.is_required(),
+            default=found.default if is_plain else _classes.UNKNOWN,
+        )
 
     def _bare(self, hint: Any, where: str) -> Shape:
         if hint in _TABLES:
@@ -120,7 +139,13 @@ class HintReader:
 
     def _annotated(self, given: tuple[Any, ...], where: str) -> Shape:
         shape = self.read(given[0], where)
-        texts = [each for each in given[1:] if isinstance(each, str)]
+        lost = [] if self._checked else [limit for each in given[1:] for limit in _beside.limits(each)]
+        if lost:
+            raise InvalidInput(
+                f"{where}: nothing here checks {', '.join(lost)}; take a Literal, or a class of pydantic or msgspec, "
+                "or check it in the function, and tell the model in a text"
+            )
+        texts = [text for text in map(_beside.words, given[1:]) if text]
         return About(shape, " ".join(texts)) if texts else shape
 
     def _tuple(self, given: tuple[Any, ...], where: str) -> Shape:
@@ -170,7 +195,9 @@ class HintReader:
         members = _classes.members_of(hint, where)
         if members is None:
             return self._refuse(hint, where)
+        outer, self._checked = self._checked, _beside.checks_itself(hint)
         made = self.record(hint.__name__, members, where, _classes.about(hint))
+        self._checked = outer
         return evolve(made, make=_classes.maker(hint), hashable=_classes.can_hash(hint))
 
     def _foreign(self, kind: Any, name: str, where: str) -> Foreign:

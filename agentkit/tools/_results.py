@@ -20,7 +20,7 @@ from agentkit._middle import mark, without_middle
 from agentkit.tools._json import is_mapping, is_named_tuple, is_sequence, is_set
 
 NOTHING = "(nothing)"
-"""What is said where a tool returns None: some servers refuse an empty result."""
+"""What is said where a tool returns None, or no more than spaces: some servers refuse an empty result."""
 HIDDEN = "***"
 _MORE = "..."
 _DEEPEST = 50

@@ -2,6 +2,8 @@
 
 small_server.py             one of an early version
 small_server.py modern      one of a version without a greeting
+small_server.py faulty      one whose second tool has no schema of an object, and whose third has no name
+small_server.py lost        one whose list goes on at no place
 small_server.py many 1000   with so many tools, some on each page; one of them twice
 """
 
@@ -19,10 +21,13 @@ MODE = sys.argv[1] if len(sys.argv) > 1 else "plain"
 IS_MODERN = MODE == "modern"
 COMPLETE = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if IS_MODERN else {}
 COUNT = int(sys.argv[2]) if MODE == "many" else 0
-TOOLS = [
+TOOLS: list[dict[str, Any]] = [
     {"name": name, "inputSchema": {"type": "object"}}
     for name in ["identity", *(f"tool_{number}" for number in range(COUNT)), "identity"]
 ]
+if MODE == "faulty":
+    TOOLS[1:] = [{"name": "broken", "inputSchema": {"type": "string"}}, {"inputSchema": {"type": "object"}}]
+    TOOLS.append({"name": "named", "inputSchema": {"type": "object"}})
 
 
 class Refused(Exception):
@@ -43,6 +48,8 @@ def discover(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def tools(params: dict[str, Any]) -> dict[str, Any]:
+    if MODE == "lost":
+        return {"tools": TOOLS, "nextCursor": 5}
     first = int(params.get("cursor", 0))
     after = {"nextCursor": str(first + PAGE)} if first + PAGE < len(TOOLS) else {}
     return {"tools": TOOLS[first : first + PAGE], **after, **COMPLETE}

@@ -369,6 +369,21 @@ def test_a_server_with_a_thousand_tools() -> None:
         assert len(source.tools()) == 111
 
 
+def test_a_tool_that_is_not_as_it_should_be_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    with small("faulty") as source:
+        assert [tool.name for tool in source.tools()] == ["identity", "named"]
+        assert pid_of(source)
+    said = [record.getMessage() for record in caplog.records if record.name == "agentkit.mcp"]
+    assert len(said) == 2
+    assert "the tool 'broken' is left out: inputSchema.type: " in said[0]
+    assert "the tool None is left out: name: " in said[1]
+
+
+def test_a_list_that_is_wrong_beside_its_tools() -> None:
+    with small("lost") as source, pytest.raises(ToolError, match=r"(?s)the list of its tools: .*nextCursor"):
+        source.tools()
+
+
 def test_a_server_of_a_version_without_a_greeting() -> None:
     with small("modern", name="new") as source:
         assert [tool.name for tool in source.tools()] == ["identity"]

@@ -300,7 +300,7 @@ def counting(ran):  # threads of the turn before may still run
 for number in range(TURNS):
     ran = Counter()
     act = counting(ran)
-    called = assistant(*[ToolCall(f"c{n}", "act", {"name": "x" * n}) for n in range(4)])
+    called = assistant(*[ToolCall(f"c{n}", "act", {"name": "x" * n}) for n in range(1, 5)])
     answers = [called, "done", called, "done"]
     provider, name = ScriptedProvider(answers), f"k{number}"
     chat = Conversation(provider, tools=[act], store=store, name=name, limits=Limits(max_wait=5))
@@ -324,7 +324,7 @@ for number in range(TURNS):
     reply = chat.send("go", turn_id="t")
     assert reply.outcome is Outcome.COMPLETE, reply
     assert reply.text.startswith("done"), reply  # what was said before may have been gone on with
-    assert [result.content for result in reply.tool_results] == ["", "x", "xx", "xxx"], reply
+    assert [result.content for result in reply.tool_results] == ["x", "xx", "xxx", "xxxx"], reply
     for name in kept:
         assert ran[name] == before[name], "what had finished was run again"
 print(f"{interrupted} of {TURNS} interrupted")

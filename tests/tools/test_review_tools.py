@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import pytest
 
 from agentkit.errors import InvalidInput
+from agentkit.messages import ToolResult
 from agentkit.toolbox import MCP, Fetched, Files, Target, Web
-from agentkit.tools import InvalidArguments, ToolContext, explain, gather, tool
+from agentkit.toolbox.calculator import calculate
+from agentkit.tools import InvalidArguments, ToolContext, explain, gather, returned, tool
 
 
 def with_none(it: int, context: ToolContext | None = None) -> str:
@@ -181,3 +183,18 @@ def test_a_source_that_gives_no_list_is_told_so() -> None:
     for source in (Waiting(), Empty()):
         with pytest.raises(InvalidInput, match=r"tools\(\) of \w+ gives a list of tools, and is no async function"):
             gather([source])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("value", ["", " \n", None])
+def test_a_result_is_never_blank(value: str | None) -> None:
+    assert returned("1", value, most=100) == ToolResult("1", "(nothing)")
+    assert returned("1", " a\n", most=100) == ToolResult("1", " a\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["1if 1else 2", "0xfor 1", "1.if 1 else 2", "1jif 2 else 3", "1_0is 1", r"'\d'", "1if 1 else 2", "1IF 2"]
+)
+def test_python_prints_nothing_of_what_is_no_arithmetic(text: str, recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(InvalidInput, match="is no"):
+        calculate.function(text)
+    assert not recwarn.list
