@@ -341,6 +341,7 @@ def test_usage_adds_up() -> None:
         {"seed": -1},
         {"presence_penalty": float("inf")},
         {"reasoning_effort": " "},
+        {"parallel_tool_calls": "yes"},
         {"extra": 5},
         {"extra": None},
         {"max_tokens": -(10**5000)},

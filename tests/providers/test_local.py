@@ -19,7 +19,7 @@ from agentkit.errors import (
 )
 from agentkit.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
 from agentkit.options import Options
-from agentkit.provider import ChatRequest, Fault, HTTPRequest, Provider
+from agentkit.provider import ChatRequest, Counting, Fault, HTTPRequest, Provider
 from agentkit.providers import capability_table, get_provider
 from agentkit.providers._openai_dialect import is_gpt_oss
 from agentkit.providers.openai_chat import OpenAIChat
@@ -122,6 +122,14 @@ def test_how_it_is_asked_to_go_on(name: str, model: str, fields: dict[str, Any])
 def test_counts_are_asked_for_where_the_server_knows_the_question(name: str) -> None:
     assert ("stream_options" in sent(name, user("q"))) == (name != "transformers")
     assert "stream_options" not in sent(name, user("q"), stream=False)
+
+
+def test_a_server_that_does_not_count_is_not_asked() -> None:
+    provider = get_provider("ollama")
+    assert isinstance(provider, Counting)
+    with pytest.raises(StopIteration) as end:
+        next(provider.count(ChatRequest(model=GPT_OSS, messages=[user("q")])))
+    assert end.value.value is None
 
 
 @pytest.mark.parametrize("name", PORTS)

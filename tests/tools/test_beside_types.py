@@ -192,7 +192,8 @@ def test_none_of_the_libraries_is_imported_for_this(tmp_path: Path) -> None:
         "from agentkit.tools import tool\n"
         "def f(a: Annotated[int, 'text', object()] = 1) -> int: return a\n"
         "tool(f)\n"
-        "print([name for name in ('pydantic', 'msgspec', 'annotated_types') if name in sys.modules])\n"
+        "print([name for name in ('pydantic', 'msgspec', 'annotated_types') if name in sys.modules])\n",
+        encoding="utf-8",
     )
-    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run([sys.executable, str(program)], capture_output=True, encoding="utf-8", check=True, timeout=60)
     assert run.stdout.strip() == "[]"

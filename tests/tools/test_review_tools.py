@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import time
@@ -120,7 +121,7 @@ def test_files_with_unusual_names_and_marks(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
 def test_a_folder_with_links_that_lead_nowhere_is_listed(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "a.txt").write_text("a", encoding="utf-8")
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "gone").symlink_to("nothing")
     (tmp_path / "link").symlink_to("a.txt")
@@ -198,3 +199,26 @@ def test_python_prints_nothing_of_what_is_no_arithmetic(text: str, recwarn: pyte
     with pytest.raises(InvalidInput, match="is no"):
         calculate.function(text)
     assert not recwarn.list
+
+
+@dataclasses.dataclass
+class Sea:
+    depth: int | str
+
+
+@dataclasses.dataclass
+class Land:
+    depth: int | str
+    height: int
+
+
+def test_what_several_alternatives_hold_is_read_once_and_told_in_words() -> None:
+    def look(place: Sea | Land, name: int | Annotated[str, "as on the map"] = 0) -> Any:
+        return place, name
+
+    made = tool(look)
+    assert made.bind({"place": {"depth": 1, "height": 2}}).run() == (Land(1, 2), 0)
+    with pytest.raises(InvalidArguments, match="a whole number or a text"):
+        made.bind({"place": {"depth": []}})
+    with pytest.raises(InvalidArguments, match=r"\$\.name: expected a whole number or a text"):
+        made.bind({"place": {"depth": 1}, "name": []})
