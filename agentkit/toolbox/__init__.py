@@ -7,29 +7,22 @@ its first use.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME_OF = {
-    "MCP": "agentkit.toolbox.mcp",
-    "Calculator": "agentkit.toolbox.calculator",
-    "Clock": "agentkit.toolbox.clock",
-    "Fetched": "agentkit.toolbox.web",
-    "Fetcher": "agentkit.toolbox.web",
-    "Files": "agentkit.toolbox.files",
-    "Target": "agentkit.toolbox.web",
-    "Web": "agentkit.toolbox.web",
-}
+from agentkit._lazy import lazy
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "agentkit.toolbox.calculator": ("Calculator",),
+        "agentkit.toolbox.clock": ("Clock",),
+        "agentkit.toolbox.files": ("Files",),
+        "agentkit.toolbox.mcp": ("MCP",),
+        "agentkit.toolbox.web": ("Fetched", "Fetcher", "Target", "Web"),
+    },
+)
 
 __all__ = ["MCP", "Calculator", "Clock", "Fetched", "Fetcher", "Files", "Target", "Web"]
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'agentkit.toolbox' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(home), name)
-    return value
 
 
 def __dir__() -> list[str]:
