@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from agentkit._lazy import lazy
 
 if TYPE_CHECKING:
     from agentkit.sim.server import SimServer
@@ -11,18 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncSimTransport", "SimServer", "SimTransport", "Simulator"]
 
-_HOMES = {
-    "AsyncSimTransport": "agentkit.sim.transport",
-    "SimServer": "agentkit.sim.server",
-    "SimTransport": "agentkit.sim.transport",
-    "Simulator": "agentkit.sim.simulator",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(home), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "agentkit.sim.server": ("SimServer",),
+        "agentkit.sim.simulator": ("Simulator",),
+        "agentkit.sim.transport": ("AsyncSimTransport", "SimTransport"),
+    },
+)
